@@ -1,0 +1,39 @@
+# `make help` lists the targets. Each is all the set-up there is: the first one run makes the environment.
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+
+# The stages say `python`: the environment's own comes first on their path.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# No plot window, and no look-up on a hub: nothing is fetched that was not asked for.
+export MPLBACKEND := Agg
+export HF_HUB_OFFLINE := 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.PHONY: environment
+environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
+
+$(INSTALLED): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.PHONY: repro
+repro: environment ## the main job: every table and figure that is not up to date
+	python -m stages.check
+	dvc repro
+
+.PHONY: test
+test: environment ## every test
+	pytest
+
+.PHONY: check
+check: environment ## lint, format and types
+	ruff check .
+	ruff format --check .
+	mypy

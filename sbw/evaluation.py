@@ -1,0 +1,155 @@
+"""What is measured of a trained SAE, as tidy tables: a row an SAE, or an SAE and n, or an SAE, latent and feature."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from sae_lens import SAE
+from safetensors import SafetensorError
+from torch import Tensor
+
+from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
+from sbw.metrics.projection import decoder_projections
+from sbw.metrics.reconstruction import reconstruction
+from sbw.metrics.recovery import recovery
+from sbw.tables import column
+from sbw.toy import Sample, Toy
+
+_KEYS = [
+    column("stage", pa.string(), "stage that trained the SAE"),
+    column("toy", pa.string(), "toy that it was trained on"),
+    column("architecture", pa.string(), "architecture that it was trained as"),
+    column("k", pa.float64(), "L0 that it was trained for"),
+    column("seed", pa.int64(), "seed of its initial weights"),
+]
+SAES = pa.schema(
+    [
+        *_KEYS,
+        column("d_in", pa.int64(), "width of the activations"),
+        column("d_sae", pa.int64(), "number of latents"),
+        column("true_l0", pa.float64(), "active features a sample, on average"),
+        column("l0", pa.float64(), "active latents a sample, on average"),
+        column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
+        column("c_enc", pa.float64(), "mean absolute cosine similarity of two encoder columns"),
+        column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
+        column("mse", pa.float64(), "squared error summed over the width, mean over samples"),
+        column("variance_explained_about_zero", pa.float64(), "1 - mse / E|x|^2"),
+        column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),
+        column("mcc", pa.float64(), "mean absolute cosine of matched latents and features"),
+        column("uniqueness", pa.float64(), "distinct features that are some latent's best match, a latent"),
+        column("dead_latents", pa.int64(), "latents that never fire on the sample"),
+        column("shrinkage", pa.float64(), "mean norm of the reconstruction over that of the input"),
+        column("precision", pa.float64(), "of latents as detectors of their best feature, mean over latents"),
+        column("recall", pa.float64(), "of latents as detectors of their best feature, mean over latents"),
+        column("f1", pa.float64(), "of latents as detectors of their best feature, mean over latents"),
+    ]
+)
+PROJECTIONS = pa.schema(
+    [*_KEYS, column("n", pa.int64(), "latents a sample"), column("s_n", pa.float64(), "nth decoder projection")]
+)
+COSINES = pa.schema(
+    [
+        *_KEYS,
+        column("latent", pa.int64(), "index of the latent"),
+        column("matched_feature", pa.int64(), "feature that the latent is matched to one to one; null if none is left"),
+        column("feature", pa.int64(), "index of the true feature"),
+        column("encoder_cosine", pa.float64(), "cosine of the latent's encoder column with the feature vector"),
+        column("decoder_cosine", pa.float64(), "cosine of the latent's decoder row with the feature vector"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class TrainedSAE:
+    """An SAE and the keys that its rows bear."""
+
+    sae: SAE[Any]
+    stage: str
+    toy: str
+    seed: int
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """The columns that every row of the SAE begins with."""
+        training = self.sae.cfg.metadata
+        return {
+            "stage": self.stage,
+            "toy": self.toy,
+            "architecture": training.training_architecture,
+            "k": float(training.training_architecture_details["k"]),
+            "seed": self.seed,
+        }
+
+
+def load_sae(folder: Path) -> SAE[Any]:
+    """Read a SAELens folder.
+
+    Raises:
+        FileNotFoundError, ValueError: a file is missing, or is not readable.
+    """
+    try:
+        return SAE.load_from_disk(folder)
+    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} is not a readable SAELens folder: {error}") from error
+
+
+@torch.no_grad()
+def sae_row(trained: TrainedSAE, toy: Toy, sample: Sample) -> dict[str, Any]:
+    """One SAE's row of `SAES`, measured on the sample."""
+    sae = trained.sae
+    found = recovery(sae, toy.features, sample.feature_acts)
+    c_dec = pairwise_cosine(sae.W_dec)
+    return {
+        **trained.keys,
+        "d_in": sae.cfg.d_in,
+        "d_sae": sae.cfg.d_sae,
+        "true_l0": found.true_l0,
+        "l0": found.sae_l0,
+        "c_dec": c_dec,
+        "c_enc": pairwise_cosine(sae.W_enc.T),
+        "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
+        **reconstruction(sample.activations, sae(sample.activations))._asdict(),
+        "mcc": found.mcc,
+        "uniqueness": found.uniqueness,
+        "dead_latents": found.dead_latents,
+        "shrinkage": found.shrinkage,
+        "precision": found.classification.precision,
+        "recall": found.classification.recall,
+        "f1": found.classification.f1_score,
+    }
+
+
+@torch.no_grad()
+def projection_rows(trained: TrainedSAE, sample: Sample) -> pd.DataFrame:
+    """One SAE's rows of `PROJECTIONS`: s_n^dec for n = 1 … d_sae − 1."""
+    projections = decoder_projections(sample.activations, trained.sae.W_dec, trained.sae.b_dec)
+    return pd.DataFrame({**trained.keys, "n": range(1, len(projections) + 1), "s_n": projections.double()})
+
+
+@torch.no_grad()
+def cosine_rows(trained: TrainedSAE, toy: Toy) -> pd.DataFrame:
+    """One SAE's rows of `COSINES`: each latent with each feature."""
+    truth: Tensor = toy.features.feature_vectors
+    encoder = cosine_similarities(trained.sae.W_enc.T, truth)
+    decoder = cosine_similarities(trained.sae.W_dec, truth)
+    matched = match_features(decoder)
+    latent, feature = torch.cartesian_prod(torch.arange(len(decoder)), torch.arange(len(truth))).T
+    rows = {
+        **trained.keys,
+        "latent": latent,
+        "matched_feature": pd.Series(matched[latent], dtype="Int64").where((matched[latent] >= 0).numpy()),
+        "feature": feature,
+        "encoder_cosine": encoder.double().flatten(),
+        "decoder_cosine": decoder.double().flatten(),
+    }
+    return pd.DataFrame(rows)
+
+
+def headline(row: dict[str, Any], projections: pd.DataFrame, n: int) -> dict[str, float]:
+    """The ten numbers of an SAE that `dvc exp show` shows, s_n at one `n` among them."""
+    names = ["k", "true_l0", "l0", "mse", "variance_explained_about_zero", "mcc", "dead_latents", "c_dec"]
+    s_n = projections.loc[projections["n"] == n, "s_n"].item()
+    return {name: row[name] for name in [*names, "c_dec_over_null"]} | {"s_n": s_n}

@@ -1,0 +1,56 @@
+"""The L0 of public SAEs, a histogram a model."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from sbw.figures.style import BLUE, ORANGE, RED, new_figure
+from sbw.params import PretrainedL0
+
+TABLES = ["l0"]
+
+
+def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
+    """A panel a model with at least one selected SAE, mean and median marked, on one logarithmic L0 axis.
+
+    Raises:
+        ValueError: no SAE is selected.
+    """
+    selected = saes[saes["selected"]]
+    if selected.empty:
+        raise ValueError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
+    models = [(str(model), panel["l0"]) for model, panel in selected.groupby("model")]
+    columns = min(params.columns, len(models))
+    rows = -(-len(models) // columns)
+    # A row of labels and the title need room of their own.
+    figure = new_figure(max(columns, 2) * params.panel_width, rows * params.panel_height + 0.6)
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flatten()
+    edges = np.geomspace(selected["l0"].min() * 0.9, selected["l0"].max() * 1.1, params.bins + 1)
+    for axes, (model, l0) in zip(panels, models, strict=False):
+        _histogram(axes, model, l0, edges)
+    for axes in panels[len(models) :]:
+        axes.remove()
+    for axes in panels[max(0, len(models) - columns) : len(models)]:
+        axes.tick_params(labelbottom=True)
+    panels[0].legend(loc="best", frameon=False, handlelength=1.2, fontsize=5)
+    figure.supxlabel("L0: active latents a token (log scale)", fontsize=7)
+    figure.supylabel("SAEs", fontsize=7)
+    figure.suptitle(f"L0 of {len(selected)} public SAEs of {len(models)} models, median {selected['l0'].median():g}")
+    return figure
+
+
+def _histogram(axes: Axes, model: str, l0: pd.Series, edges: np.ndarray) -> None:
+    axes.hist(l0, bins=edges.tolist(), color=BLUE)
+    axes.axvline(l0.mean(), color=RED, linestyle="--", label="mean")
+    axes.axvline(l0.median(), color=ORANGE, label="median")
+    axes.set_xscale("log")
+    axes.set_xticks([3, 10, 30, 100, 300], labels=["3", "10", "30", "100", "300"])
+    axes.minorticks_off()
+    axes.set_xlim(edges[0], edges[-1])
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.set_title(
+        f"{model.rpartition('/')[2]} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6
+    )
+    axes.spines[["top", "right"]].set_visible(False)

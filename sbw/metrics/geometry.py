@@ -1,0 +1,42 @@
+"""The geometry of an SAE's latents: how alike they are to each other, and to the true features.
+
+Shapes: h latents, f features, d width of the activations.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def cosine_similarities(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    """Signed cosine similarity of each row of `a` with each row of `b`; 0 for a row of zeros."""
+    return normalize(a, dim=1) @ normalize(b, dim=1).T
+
+
+def pairwise_cosine(rows: Float[Tensor, "h d"]) -> float:
+    """Mean of |u_i · u_j| over the pairs i < j of unit-normalised rows.
+
+    Called c_dec for the rows of W_dec and c_enc for the columns of W_enc (Eq. 5 of arXiv 2508.16560).
+    """
+    i, j = torch.triu_indices(len(rows), len(rows), offset=1)
+    return cosine_similarities(rows, rows)[i, j].abs().double().mean().item()
+
+
+def null_pairwise_cosine(d: int) -> float:
+    """What `pairwise_cosine` tends to for random directions in d dimensions: √(2 / (π d))."""
+    return math.sqrt(2 / (math.pi * d))
+
+
+def match_features(cosines: Float[Tensor, "h f"]) -> Int[Tensor, " h"]:
+    """The feature that each latent stands for: the one-to-one matching with the greatest sum of |cosine|.
+
+    −1 for a latent that no feature is left for.
+    """
+    latents, features = linear_sum_assignment(-cosines.abs().numpy())
+    matched = torch.full((len(cosines),), -1)
+    matched[torch.as_tensor(latents)] = torch.as_tensor(features)
+    return matched

@@ -1,0 +1,26 @@
+"""Seeds and generators: every draw in this package is from a generator that was handed in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A CPU generator at the start of the stream that `seed` names."""
+    return torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Let library code that only knows torch's global CPU generator draw from `generator` instead.
+
+    `generator` moves on as if it had been drawn from, and the global generator is left as it was.
+    """
+    outside = torch.get_rng_state()
+    torch.set_rng_state(generator.get_state())
+    try:
+        yield
+    finally:
+        generator.set_state(torch.get_rng_state())
+        torch.set_rng_state(outside)

@@ -1,0 +1,217 @@
+"""A toy model: known features, sparse and correlated, embedded in a space that an SAE is trained on.
+
+Shapes: f features, d width of the activations, b batch.
+"""
+
+import random
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from jaxtyping import Float
+from sae_lens.synthetic import (
+    ActivationGenerator,
+    FeatureDictionary,
+    compute_correlation_matrix_stats,
+    compute_superposition_stats,
+    create_correlation_matrix_from_correlations,
+    linear_firing_probabilities,
+)
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sbw.params import Correlation, ToyParams
+from sbw.rng import drawing_from
+from sbw.tables import column
+
+FEATURES = pa.schema(
+    [
+        column("feature", pa.int64(), "index of the feature, the commonest first"),
+        column("firing_probability", pa.float64(), "share of the samples in which the feature is active"),
+        column("mean_magnitude", pa.float64(), "mean activation of the feature when it fires, before the ReLU"),
+        column("std_magnitude", pa.float64(), "standard deviation of that activation"),
+    ]
+)
+CORRELATIONS = pa.schema(
+    [
+        column("feature_i", pa.int64(), "index of one feature"),
+        column("feature_j", pa.int64(), "index of the other"),
+        column("correlation", pa.float64(), "correlation of the two in the gaussian copula"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A feature dictionary and the generator of its features' activations, both SAELens's."""
+
+    features: FeatureDictionary
+    activations: ActivationGenerator
+
+    def sample(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
+        """Feature activations of `rows` samples, drawn from `generator`."""
+        with drawing_from(generator):
+            return self.activations.sample(rows)
+
+    @torch.no_grad()
+    def embed(self, feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:
+        """The activations that an SAE sees: each feature's activation times its vector, summed."""
+        return self.features(feature_acts)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The fixed evaluation sample: what the features do and what an SAE sees of it."""
+
+    feature_acts: Float[Tensor, "b f"]
+    activations: Float[Tensor, "b d"]
+
+
+def build_toy(params: ToyParams) -> Toy:
+    """Make the toy that a section of `toys` describes.
+
+    Features are orthogonal wherever `num_features <= d_in`. They fire by a Gaussian copula: feature i is active where
+    the i-th of `num_features` correlated normals exceeds the threshold that gives it its firing probability, with
+    activation ReLU(mean + std * gaussian).
+    """
+    features = FeatureDictionary(params.num_features, params.d_in, seed=params.seed)
+    firing = params.firing_probability
+    probabilities = linear_firing_probabilities(params.num_features, max_prob=firing.max, min_prob=firing.min)
+    return _assemble(
+        feature_vectors=features.feature_vectors.detach(),
+        firing_probabilities=probabilities,
+        mean_magnitudes=torch.full_like(probabilities, params.magnitude.mean),
+        std_magnitudes=torch.full_like(probabilities, params.magnitude.std),
+        correlation_matrix=random_correlation_matrix(params.num_features, params.correlation),
+    )
+
+
+def random_correlation_matrix(num_features: int, params: Correlation) -> Float[Tensor, "f f"]:
+    """The paper's random correlations: a share of the pairs zero, a share of the rest positive, strengths uniform.
+
+    Draws in the order of the paper's public code (pairs, then a strength a pair, the positive ones first), so that seed
+    42 names the same matrix; SAELens's own generator shuffles the signs in between and so names another. Where the
+    matrix is not positive definite its eigenvalues are clipped at 1e-6 and the unit diagonal is restored, by SAELens.
+    """
+    draw = random.Random(params.seed)
+    pairs = list(combinations(range(num_features), 2))
+    correlated = draw.sample(pairs, len(pairs) - int(len(pairs) * params.uncorrelated))
+    positive = int(len(correlated) * params.positive)
+    strengths = [draw.uniform(params.min_strength, params.max_strength) for _ in correlated]
+    signed = {
+        pair: strength if rank < positive else -strength
+        for rank, (pair, strength) in enumerate(zip(correlated, strengths, strict=True))
+    }
+    return create_correlation_matrix_from_correlations(num_features, signed)
+
+
+def feature_table(toy: Toy) -> pd.DataFrame:
+    """A row a feature, with the columns of `FEATURES`."""
+    columns = (
+        range(toy.features.num_features),
+        toy.activations.firing_probabilities.double(),
+        toy.activations.mean_firing_magnitudes.double(),
+        toy.activations.std_firing_magnitudes.double(),
+    )
+    return pd.DataFrame(dict(zip(FEATURES.names, columns, strict=True)))
+
+
+def correlation_table(toy: Toy) -> pd.DataFrame:
+    """A row an ordered pair of features, with the columns of `CORRELATIONS`."""
+    count = toy.features.num_features
+    i, j = torch.cartesian_prod(torch.arange(count), torch.arange(count)).T
+    columns = (i, j, _correlation_matrix(toy).double().flatten())
+    return pd.DataFrame(dict(zip(CORRELATIONS.names, columns, strict=True)))
+
+
+def toy_stats(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> dict[str, object]:
+    """The toy in numbers: true L0 (measured on a sample, and the sum of the firing probabilities it estimates), and
+    SAELens's statistics of the correlations and of the feature vectors' superposition."""
+    superposition = compute_superposition_stats(toy.features)
+    return {
+        "true_l0": true_l0(feature_acts),
+        "sum_of_firing_probabilities": toy.activations.firing_probabilities.double().sum().item(),
+        "correlation": asdict(compute_correlation_matrix_stats(_correlation_matrix(toy))),
+        "superposition": {
+            "mean_abs_cos_sim": superposition.mean_abs_cos_sim,
+            "mean_max_abs_cos_sim": superposition.mean_max_abs_cos_sim,
+            "mean_percentile_abs_cos_sim": superposition.mean_percentile_abs_cos_sim,
+            "num_features": superposition.num_features,
+            "hidden_dim": superposition.hidden_dim,
+        },
+    }
+
+
+def true_l0(feature_acts: Float[Tensor, "b f"]) -> float:
+    """Mean number of features with an activation above 0, a sample."""
+    return (feature_acts > 0).sum(dim=1).double().mean().item()
+
+
+def save_toy(toy: Toy, feature_acts: Float[Tensor, "b f"], folder: Path) -> None:
+    """Write a toy (`toy.safetensors`) and its evaluation sample (`sample.safetensors`) to a folder."""
+    tensors = {
+        "feature_vectors": toy.features.feature_vectors.detach(),
+        "firing_probabilities": toy.activations.firing_probabilities,
+        "mean_magnitudes": toy.activations.mean_firing_magnitudes,
+        "std_magnitudes": toy.activations.std_firing_magnitudes,
+        "correlation_matrix": _correlation_matrix(toy),
+    }
+    save_file(tensors, folder / "toy.safetensors")
+    save_file({"feature_acts": feature_acts}, folder / "sample.safetensors")
+
+
+def load_toy(folder: Path) -> Toy:
+    """Read the toy that `save_toy` wrote.
+
+    Raises:
+        FileNotFoundError, ValueError: a file is missing, or is not readable as safetensors.
+    """
+    return _assemble(**load_tensors(folder / "toy.safetensors"))
+
+
+def load_sample(toy: Toy, folder: Path) -> Sample:
+    """Read the evaluation sample that `save_toy` wrote; raises as `load_toy` does."""
+    feature_acts = load_tensors(folder / "sample.safetensors")["feature_acts"]
+    return Sample(feature_acts, toy.embed(feature_acts))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or is not readable as safetensors.
+    """
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def _assemble(
+    feature_vectors: Float[Tensor, "f d"],
+    firing_probabilities: Float[Tensor, " f"],
+    mean_magnitudes: Float[Tensor, " f"],
+    std_magnitudes: Float[Tensor, " f"],
+    correlation_matrix: Float[Tensor, "f f"],
+) -> Toy:
+    count, width = feature_vectors.shape
+    features = FeatureDictionary(count, width, initializer=None, seed=0)
+    features.feature_vectors.data = feature_vectors
+    activations = ActivationGenerator(
+        count,
+        firing_probabilities,
+        std_firing_magnitudes=std_magnitudes,
+        mean_firing_magnitudes=mean_magnitudes,
+        correlation_matrix=correlation_matrix,
+    )
+    return Toy(features, activations)
+
+
+def _correlation_matrix(toy: Toy) -> Float[Tensor, "f f"]:
+    matrix = toy.activations.correlation_matrix
+    assert matrix is not None, "every toy is built with a correlation matrix"
+    return matrix

@@ -1,0 +1,30 @@
+"""Make a toy of params.yaml's `toys`, its tables, its statistics and a fixed evaluation sample, in data/toy/TOY."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import one_of, run, whole_folder, write_json
+
+
+def main(params: Params, name: str) -> None:
+    toy_params = params.toys[one_of("toy", name, list(params.toys))]
+
+    from sbw.rng import seeded
+    from sbw.tables import save_table
+    from sbw.toy import CORRELATIONS, FEATURES, build_toy, correlation_table, feature_table, save_toy, toy_stats
+
+    toy = build_toy(toy_params)
+    feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
+    stats = toy_stats(toy, feature_acts)
+    with whole_folder(Path("data/toy", name)) as folder:
+        save_toy(toy, feature_acts, folder)
+        save_table(feature_table(toy), FEATURES, folder / "features.parquet")
+        save_table(correlation_table(toy), CORRELATIONS, folder / "correlations.parquet")
+        write_json(toy_params.model_dump(), folder / "toy.json")
+        write_json(stats, folder / "stats.json")
+    print(f"{name}: true L0 {stats['true_l0']:.4f} on {len(feature_acts)} samples, "
+          f"{stats['sum_of_firing_probabilities']:.4f} expected")  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(main, __doc__, toy="name of the toy in `toys`")
