@@ -92,7 +92,7 @@ def load_sae(folder: Path) -> SAE[Any]:
     """
     try:
         return SAE.load_from_disk(folder)
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder} is not a readable SAELens folder: {error}") from error
 
 

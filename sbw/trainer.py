@@ -1,5 +1,6 @@
 """Train an SAE on a toy's activations, the paper's way: SAELens's own trainer, Adam at a constant rate."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -63,7 +64,11 @@ def initial_sae(k: float, d_in: int, d_sae: int, seed: int) -> BatchTopKTraining
 
 def save_sae(sae: BatchTopKTrainingSAE, folder: Path) -> None:
     """Write an SAE as SAELens does for inference: a folder that `SAE.load_from_disk` reads, BatchTopK as JumpReLU."""
-    sae.save_inference_model(folder)
+    for weights in sae.parameters():  # safetensors takes no views, such as init_sae_to_match_feature_dict leaves behind
+        weights.data = weights.data.contiguous()
+    _, config = sae.save_inference_model(folder)
+    # SAELens writes the keys in the order of a set, another one in every process.
+    config.write_text(json.dumps(json.loads(config.read_text()), indent=2, sort_keys=True) + "\n")
 
 
 def _stream(toy: Toy, batch_size: int, generator: torch.Generator) -> Iterator[Float[Tensor, "b d"]]:

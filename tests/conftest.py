@@ -1,0 +1,108 @@
+"""A clone of this repository with a quick profile, run by real DVC: the ground that the pipeline tests stand on."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+QUICK: dict[str, Any] = {"train.samples": 65_536, "train.log_every": 8, "synthesize.eval_samples": 2_000}
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A checkout of the project that a test may change at will."""
+
+    root: Path
+
+    def run(self, *command: str, ok: bool = True) -> str:
+        """Run a command in the clone; returns what it printed, after checking that it succeeded, or failed."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env={**os.environ, "PATH": path, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) == ok, done.stdout
+        return done.stdout
+
+    def dvc(self, *arguments: str, ok: bool = True) -> str:
+        return self.run("dvc", *arguments, ok=ok)
+
+    def stage(self, *arguments: str, ok: bool = True) -> str:
+        name, *rest = arguments
+        return self.run(sys.executable, "-m", f"stages.{name}", *rest, ok=ok)
+
+    def set_params(self, values: dict[str, Any]) -> None:
+        """Set params by their dotted names."""
+        yaml, path = YAML(), self.root / "params.yaml"
+        document = yaml.load(path)
+        for name, value in values.items():
+            *parents, last = name.split(".")
+            section = document
+            for parent in parents:
+                section = section[parent]
+            section[last] = value
+        yaml.dump(document, path)
+
+    def copy(self, to: Path) -> "Clone":
+        shutil.copytree(self.root, to, symlinks=True)
+        return Clone(to)
+
+
+def stages_run(output: str) -> set[str]:
+    """The stages that DVC says it ran."""
+    return set(re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE))
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The project as it would be committed now, with the quick profile, nothing run yet. Not to be changed."""
+    clone = Clone(tmp_path_factory.mktemp("checkout") / "sbw")
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
+        if (ROOT / name).is_file() and name not in ("dvc.lock", "data/metrics.json"):
+            (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone.root / name)
+    clone.set_params(QUICK)
+    clone.run("git", "init", "-q")
+    _commit(clone)
+    return clone
+
+
+@pytest.fixture(scope="session")
+def _reproduced(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = checkout.copy(tmp_path_factory.mktemp("reproduced") / "sbw")
+    clone.dvc("repro")
+    _commit(clone)
+    return clone
+
+
+@pytest.fixture
+def reproduced(_reproduced: Clone, tmp_path: Path) -> Clone:
+    """A clone of the test's own, in which `dvc repro` has run and its results are committed."""
+    return _reproduced.copy(tmp_path / "sbw")
+
+
+@pytest.fixture
+def fresh(checkout: Clone, tmp_path: Path) -> Clone:
+    """A clone of the test's own, in which nothing has run."""
+    return checkout.copy(tmp_path / "sbw")
+
+
+def _commit(clone: Clone) -> None:
+    clone.run("git", "add", "-A")
+    clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qm", "state")
+    clone.run("git", "config", "user.name", "test")
+    clone.run("git", "config", "user.email", "test@localhost")

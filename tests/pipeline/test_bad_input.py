@@ -1,0 +1,103 @@
+"""Bad input ends in one line that names the key or the file, exit status 1, and nothing half-written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Clone
+
+
+def outputs(clone: Clone) -> dict[Path, bytes]:
+    places = ("data", "plots")
+    return {path: path.read_bytes() for place in places for path in (clone.root / place).rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"k": 60}, "`k` must satisfy 0 < k <= train.d_sae (50), got 60"),
+        ({"train.foo": 1}, "`train.foo` is not a parameter; `train` has: toy, d_sae,"),
+    ],
+)
+def test_repro_refuses_a_bad_value_and_leaves_the_old_results_to_checkout(
+    reproduced: Clone, values: dict[str, Any], message: str
+) -> None:
+    before = outputs(reproduced)
+    original = (reproduced.root / "params.yaml").read_text()
+    reproduced.set_params(values)
+    output = reproduced.dvc("repro", ok=False)
+    assert message in output
+    assert "Traceback" not in output
+    assert {path: data for path, data in outputs(reproduced).items() if before.get(path) != data} == {}
+    (reproduced.root / "params.yaml").write_text(original)
+    assert "Running stage" not in reproduced.dvc("repro")
+    assert outputs(reproduced) == before
+
+
+def test_missing_key_is_named(reproduced: Clone) -> None:
+    params = reproduced.root / "params.yaml"
+    params.write_text(params.read_text().replace("  lr: 0.0003", "").replace("  lr: 3.0e-4", ""))
+    assert "`train.lr` is missing" in reproduced.dvc("repro", ok=False)
+
+
+def test_broken_yaml_is_named_by_dvc_and_by_the_stages(fresh: Clone) -> None:
+    (fresh.root / "params.yaml").write_text("k: [11\n")
+    assert "params.yaml" in fresh.dvc("repro", ok=False)
+    output = fresh.stage("check", ok=False)
+    assert "params.yaml is not valid YAML" in output
+    assert "Traceback" not in output
+    assert outputs(fresh) == {}
+
+
+def test_missing_dependency_is_named(fresh: Clone) -> None:
+    output = fresh.stage("train", ok=False)
+    assert "data/toy/main/toy.safetensors" in output
+    assert "Traceback" not in output
+    assert outputs(fresh) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [
+        ("data/toy/main/toy.safetensors", ["train"]),
+        ("data/toy/main/sample.safetensors", ["evaluate", "train"]),
+        ("data/sae/train/sae_weights.safetensors", ["evaluate", "train"]),
+        ("data/sae/train/cfg.json", ["evaluate", "train"]),
+        ("data/metrics/train/cosines.parquet", ["figures", "cosine_heatmap", "data/metrics/train"]),
+    ],
+)
+def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str]) -> None:
+    broken = reproduced.root / path
+    whole = broken.read_bytes()
+    broken.unlink()
+    broken.write_bytes(whole[: len(whole) // 2])
+    before = outputs(reproduced)
+    output = reproduced.stage(*stage, ok=False)
+    assert str(Path(path).parent) in output
+    assert "is not a readable" in output
+    assert "Traceback" not in output
+    assert outputs(reproduced) == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (["synthesize", "big"], "`toy` must be one of: main, got 'big'"),
+        (["evaluate", "big"], "`stage` must be one of: train, got 'big'"),
+        (["figures", "big", "data"], "`figure` must be one of: pretrained_l0, firing_probabilities,"),
+    ],
+)
+def test_unknown_cell_is_refused(checkout: Clone, stage: list[str], message: str) -> None:
+    assert message in checkout.stage(*stage, ok=False)
+
+
+def test_help_says_what_a_stage_does(checkout: Clone) -> None:
+    output = checkout.stage("evaluate", "--help")
+    assert "Measure the SAEs of a training stage" in output
+    assert "python -m stages.evaluate" in output
+
+
+def test_fractional_k_is_fine(reproduced: Clone) -> None:
+    reproduced.dvc("exp", "run", "-S", "k=1.8")
+    assert '"k": 1.8' in (reproduced.root / "data/metrics.json").read_text()

@@ -1,0 +1,27 @@
+"""The same inputs give the same bytes."""
+
+import shutil
+
+import pytest
+
+from tests.conftest import Clone
+
+
+@pytest.mark.parametrize(
+    ("stage", "outputs"),
+    [
+        (["collect_l0"], ["data/pretrained"]),
+        (["synthesize", "main"], ["data/toy/main"]),
+        (["train"], ["data/sae/train", "plots"]),
+        (["evaluate", "train"], ["data/metrics", "data/metrics.json"]),
+        (["figures", "cosine_heatmap", "data/metrics/train"], ["plots"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_stage_run_again_writes_the_same_bytes(reproduced: Clone, stage: list[str], outputs: list[str]) -> None:
+    for output in outputs:
+        path = reproduced.root / output
+        shutil.copytree(path, f"{path}.before") if path.is_dir() else shutil.copy(path, f"{path}.before")
+    reproduced.stage(*stage)
+    for output in outputs:
+        reproduced.run("diff", "-r", output, f"{output}.before")

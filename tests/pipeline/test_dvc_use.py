@@ -1,0 +1,74 @@
+"""What a user does with the pipeline, by real DVC: repro, experiments, one figure, plots."""
+
+import json
+import shutil
+
+from tests.conftest import Clone, stages_run
+
+IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap"}
+
+
+def test_second_repro_does_nothing(reproduced: Clone) -> None:
+    output = reproduced.dvc("repro")
+    assert stages_run(output) == set()
+    assert "up to date" in output
+    assert reproduced.run("git", "status", "--porcelain") == ""
+
+
+def test_deleted_outputs_come_back_without_running_anything(reproduced: Clone) -> None:
+    weights = reproduced.root / "data/sae/train/sae_weights.safetensors"
+    figure = reproduced.root / "plots/cosine_heatmap.svg"
+    before = weights.read_bytes(), figure.read_bytes()
+    shutil.rmtree(weights.parent)
+    figure.unlink()
+    assert stages_run(reproduced.dvc("repro")) == set()
+    assert (weights.read_bytes(), figure.read_bytes()) == before
+
+
+def test_experiment_at_another_k_runs_only_the_sae_in_focus(reproduced: Clone) -> None:
+    output = reproduced.dvc("exp", "run", "-S", "k=9", "--name", "nine")
+    assert stages_run(output) == IN_FOCUS
+    shown = json.loads(reproduced.dvc("exp", "show", "--json"))
+    revisions = [shown[1], shown[1]["experiments"][0]["revs"][0]]
+    metrics = [revision["data"]["metrics"]["data/metrics.json"]["data"] for revision in revisions]
+    assert [values["k"] for values in metrics] == [11, 9]
+    # A run of a few steps has not settled its threshold, but an SAE of a lower k has fewer latents active all the same.
+    assert metrics[0]["l0"] > metrics[1]["l0"]
+    difference = json.loads(reproduced.dvc("metrics", "diff", "--json", "HEAD", "nine"))["data/metrics.json"]
+    assert (difference["k"]["old"], difference["k"]["new"]) == (11, 9)
+
+
+def test_one_figures_parameter_reruns_that_figure(reproduced: Clone) -> None:
+    reproduced.set_params({"figures.firing_probabilities.width": 4.0})
+    assert stages_run(reproduced.dvc("repro")) == {"figures@firing_probabilities"}
+
+
+def test_pretrained_pattern_reruns_the_directory_and_its_figure(reproduced: Clone) -> None:
+    reproduced.set_params({"collect_l0.models": ["gemma-2-*"]})
+    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", "figures@pretrained_l0"}
+
+
+def test_plots_page_has_the_figures_and_the_training_curve(reproduced: Clone) -> None:
+    reproduced.dvc("plots", "show", "--out", "page")
+    page = (reproduced.root / "page/index.html").read_text()
+    for figure in ("pretrained_l0", "firing_probabilities", "correlation_matrix", "cosine_heatmap"):
+        assert f"{figure}.svg" in page
+    assert "Training loss" in page
+    assert '"step": "64"' in page or '"step": 64' in page
+
+
+def test_metrics_are_about_ten_numbers(reproduced: Clone) -> None:
+    metrics = json.loads((reproduced.root / "data/metrics.json").read_text())
+    assert set(metrics) == {
+        "k",
+        "true_l0",
+        "l0",
+        "mse",
+        "variance_explained_about_zero",
+        "mcc",
+        "dead_latents",
+        "c_dec",
+        "c_dec_over_null",
+        "s_n",
+    }
+    assert all(isinstance(value, (int, float)) for value in metrics.values())

@@ -1,0 +1,125 @@
+"""Which stages each key of params.yaml, and each module, makes stale: exactly those that read it, and what follows."""
+
+import ast
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT, Clone
+
+IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap"}
+TOY_FIGURES = {"figures@firing_probabilities", "figures@correlation_matrix"}
+STALE = {
+    "k": IN_FOCUS,
+    "collect_l0.*": {"collect_l0", "figures@pretrained_l0"},
+    "toys.main.*": {"synthesize@main"} | TOY_FIGURES | IN_FOCUS,
+    "synthesize.*": {"synthesize@main"} | TOY_FIGURES | IN_FOCUS,
+    "train.toy": TOY_FIGURES | IN_FOCUS,
+    "train.*": IN_FOCUS,
+    "evaluate.*": {"evaluate@train", "figures@cosine_heatmap"},
+    "figures.pretrained_l0.*": {"figures@pretrained_l0"},
+    "figures.firing_probabilities.*": {"figures@firing_probabilities"},
+    "figures.correlation_matrix.*": {"figures@correlation_matrix"},
+    "figures.cosine_heatmap.*": {"figures@cosine_heatmap"},
+}
+
+
+def leaves(section: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def other(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case list():
+            return [*value, "other"]
+        case _:
+            return f"{value}_other"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone) -> None:
+    keys = dict(leaves(YAML(typ="safe").load(ROOT / "params.yaml")))
+    original = (reproduced.root / "params.yaml").read_bytes()
+    for key, value in keys.items():
+        expected = next((stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern)), None)
+        assert expected is not None, f"{key} is in params.yaml, but this test does not say which stages read it"
+        reproduced.set_params({key: other(value)})
+        assert stale(reproduced.root) == expected, key
+        (reproduced.root / "params.yaml").write_bytes(original)
+    assert stale(reproduced.root) == set()
+
+
+def stale(root: Path) -> set[str]:
+    """The stages that DVC finds changed, and all that depend on their outputs."""
+    with Repo(str(root)) as repo, repo.lock:
+        changed = [stage for stage in repo.index.stages if stage.changed()]
+        affected = [nx.ancestors(repo.index.graph, stage) | {stage} for stage in changed]
+        return {stage.name for stages in affected for stage in stages}
+
+
+def pipeline_stages() -> list[PipelineStage]:
+    with Repo(str(ROOT)) as repo:
+        return list(repo.index.stages)
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The project's own modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            module = ROOT / f"{name.replace('.', '/')}.py"
+            if name.split(".")[0] in ("sbw", "stages") and module.exists():
+                yield module
+
+
+def closure(entries: set[Path]) -> set[Path]:
+    found: set[Path] = set()
+    while entries:
+        found |= entries
+        entries = {module for entry in entries for module in imported(entry)} - found
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_stage_depends_on_exactly_the_code_that_it_imports() -> None:
+    for stage in pipeline_stages():
+        _, _, module, *arguments = str(stage.cmd).split()
+        entries = {ROOT / f"{module.replace('.', '/')}.py"}
+        if module == "stages.figures":  # imports the figure's module by its name
+            entries.add(ROOT / f"sbw/figures/{arguments[0]}.py")
+        paths = [ROOT / str(dep) for dep in stage.deps if str(dep).startswith(("sbw/", "stages/"))]
+        listed = {file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])}
+        assert {path for path in listed if path.name != "__init__.py"} == closure(entries), stage.name
+
+
+def test_packages_import_nothing_that_a_stage_would_have_to_list() -> None:
+    for path in [*ROOT.glob("sbw/**/__init__.py"), ROOT / "stages/__init__.py"]:
+        assert [type(node) for node in ast.parse(path.read_text()).body] == [ast.Expr], path
+
+
+def test_library_knows_neither_dvc_nor_the_stages_and_only_stages_import_figures() -> None:
+    for path in ROOT.glob("sbw/**/*.py"):
+        names = {name for name in path.read_text().split() if name in ("dvc", "stages")}
+        assert not names, path
+        if path.parent.name != "figures":
+            assert all(module.parent.name != "figures" for module in imported(path)), path

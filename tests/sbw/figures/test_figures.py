@@ -1,0 +1,110 @@
+"""Each figure draws what its table holds, the same bytes each time, without LaTeX."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from sbw.figures.style import save_figure, styled
+from sbw.params import Figures, load_params
+from tests.conftest import ROOT
+
+PARAMS = load_params(ROOT / "params.yaml").figures
+
+
+def pretrained(models: int = 3) -> list[pd.DataFrame]:
+    rows = [(f"org/model-{m}", l0, m < models) for m in range(models + 1) for l0 in (10.0, 20.0, 60.0)]
+    return [pd.DataFrame(rows, columns=["model", "l0", "selected"])]
+
+
+def toy_features() -> list[pd.DataFrame]:
+    return [pd.DataFrame({"feature": range(5), "firing_probability": [0.5, 0.4, 0.3, 0.2, 0.1]})]
+
+
+def grid(*names: str, shape: tuple[int, int]) -> pd.DataFrame:
+    rows, columns = np.indices(shape)
+    return pd.DataFrame({names[0]: rows.flatten(), names[1]: columns.flatten()})
+
+
+def correlations() -> list[pd.DataFrame]:
+    table = grid("feature_i", "feature_j", shape=(5, 5))
+    return [table.assign(correlation=0.1 * (table["feature_i"] - table["feature_j"]))]
+
+
+def cosines() -> list[pd.DataFrame]:
+    table = grid("latent", "feature", shape=(6, 5)).assign(encoder_cosine=0.0)
+    table["matched_feature"] = pd.array([None if i == 2 else 4 - i + (i > 2) for i in table["latent"]], dtype="Int64")
+    table["decoder_cosine"] = (table["feature"] == table["matched_feature"]).fillna(False).astype(float)
+    return [table, pd.DataFrame({"k": [9.0], "true_l0": [10.954], "mcc": [0.91234]})]
+
+
+TABLES = {
+    "pretrained_l0": pretrained,
+    "firing_probabilities": toy_features,
+    "correlation_matrix": correlations,
+    "cosine_heatmap": cosines,
+}
+
+
+def drawn(name: str, tables: list[pd.DataFrame]) -> Figure:
+    figure = import_module(f"sbw.figures.{name}")
+    assert len(figure.TABLES) == len(tables)
+    with styled():
+        return figure.draw(*tables, getattr(PARAMS, name))
+
+
+def test_every_figure_of_the_params_is_tested() -> None:
+    assert set(TABLES) == set(Figures.model_fields)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_same_table_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
+    for kind in ("svg", "pdf"):
+        for run in ("a", "b"):
+            save_figure(drawn(name, TABLES[name]()), tmp_path / f"{run}.{kind}", kind)
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
+    assert not re.search(rb"/CreationDate", (tmp_path / "a.pdf").read_bytes())
+
+
+def test_pretrained_l0_has_a_panel_a_selected_model() -> None:
+    figure = drawn("pretrained_l0", pretrained(3))
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [f"model-{m} (n = 3)\nmean 30.0, median 20" for m in range(3)]
+    for axes in figure.axes:
+        assert [line.get_xdata()[0] for line in axes.lines] == [30, 20]
+        assert sum(bar.get_height() for bar in axes.patches) == 3
+    assert "9 public SAEs of 3 models, median 20" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("models", [1, 4, 5, 16, 17])
+def test_pretrained_l0_takes_any_number_of_models(models: int) -> None:
+    assert len(drawn("pretrained_l0", pretrained(models)).axes) == models
+
+
+def test_pretrained_l0_says_when_nothing_is_selected() -> None:
+    with pytest.raises(ValueError, match=r"no SAE is selected: `collect_l0\.models`"):
+        drawn("pretrained_l0", [pretrained()[0].assign(selected=False)])
+
+
+def test_firing_probabilities_are_the_bars() -> None:
+    (axes,) = drawn("firing_probabilities", toy_features()).axes
+    assert [bar.get_height() for bar in axes.patches] == [0.5, 0.4, 0.3, 0.2, 0.1]
+    assert "1.50" in axes.get_title()
+
+
+def test_correlation_matrix_is_the_table() -> None:
+    axes = drawn("correlation_matrix", correlations()).axes[0]
+    expected = 0.1 * (np.arange(5)[:, None] - np.arange(5))
+    np.testing.assert_allclose(axes.collections[0].get_array().reshape(5, 5), expected)
+
+
+def test_cosine_heatmap_puts_matched_features_on_the_diagonal_and_the_rest_last() -> None:
+    figure = drawn("cosine_heatmap", cosines())
+    decoder = figure.axes[1].collections[0].get_array().reshape(6, 5)
+    np.testing.assert_allclose(decoder, np.vstack([np.eye(5), np.zeros(5)]))
+    assert figure.get_suptitle() == "k = 9, true L0 = 10.95: MCC = 0.912"

@@ -1,0 +1,48 @@
+"""Cosines, c_dec and matching against decoders for which they are known."""
+
+import pytest
+import torch
+from sae_lens.synthetic import mean_correlation_coefficient
+
+from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
+from sbw.rng import seeded
+
+
+def test_orthonormal_rows_have_none() -> None:
+    assert pairwise_cosine(torch.eye(7) * torch.arange(1, 8)[:, None]) == 0
+
+
+def test_equal_and_opposite_rows_have_all() -> None:
+    assert pairwise_cosine(torch.tensor([[2.0, 0.0], [-3.0, 0.0], [1.0, 0.0]])) == pytest.approx(1)
+
+
+def test_is_the_mean_over_pairs() -> None:
+    rows = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    assert pairwise_cosine(rows) == pytest.approx((0 + 2 / 2**0.5) / 3)
+
+
+def test_random_rows_have_the_null() -> None:
+    assert null_pairwise_cosine(100) == pytest.approx(0.0798, abs=1e-4)
+    rows = torch.randn(2_000, 100, generator=seeded(0))
+    assert pairwise_cosine(rows) == pytest.approx(null_pairwise_cosine(100), rel=0.01)
+
+
+def test_cosines_are_signed_and_zero_rows_have_zero() -> None:
+    a, b = torch.tensor([[-2.0, 0.0], [0.0, 0.0]]), torch.tensor([[3.0, 0.0], [1.0, 1.0]])
+    torch.testing.assert_close(cosine_similarities(a, b), torch.tensor([[-1.0, -(0.5**0.5)], [0.0, 0.0]]))
+
+
+def test_matching_undoes_a_permutation_whatever_the_signs() -> None:
+    order = torch.randperm(9, generator=seeded(0))
+    truth = torch.eye(9)
+    assert torch.equal(match_features(cosine_similarities(-truth[order], truth)), order)
+
+
+@pytest.mark.parametrize(("latents", "features"), [(6, 9), (9, 6)])
+def test_matching_gives_the_mean_that_mcc_reports(latents: int, features: int) -> None:
+    a, b = torch.randn(latents, 12, generator=seeded(0)), torch.randn(features, 12, generator=seeded(1))
+    cosines = cosine_similarities(a, b)
+    matched = match_features(cosines)
+    found = matched >= 0
+    assert found.sum() == min(latents, features)
+    assert cosines.abs()[found, matched[found]].mean().item() == pytest.approx(mean_correlation_coefficient(a, b))

@@ -1,0 +1,83 @@
+"""params.yaml is read as typed objects, or refused with the key and what is allowed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sbw.params import ParamsError, load_params
+from tests.conftest import ROOT
+
+DOCUMENT = (ROOT / "params.yaml").read_text()
+
+
+def refused(tmp_path: Path, old: str, new: str) -> str:
+    assert old in DOCUMENT
+    path = tmp_path / "params.yaml"
+    path.write_text(DOCUMENT.replace(old, new))
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    return str(caught.value)
+
+
+def test_defaults_are_the_papers() -> None:
+    params = load_params(ROOT / "params.yaml")
+    toy = params.toys["main"]
+    assert (params.k, toy.num_features, toy.d_in, toy.magnitude.std) == (11, 50, 100, 0.15)
+    assert (params.train.samples, params.train.batch_size, params.train.lr) == (15_000_000, 1024, 3e-4)
+
+
+def test_fractional_k_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(DOCUMENT.replace("k: 11 ", "k: 1.8 "))
+    assert load_params(path).k == 1.8
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("k: 11 ", "k: 0 ", "`k` must satisfy 0 < k <= train.d_sae (50), got 0"),
+        ("k: 11 ", "k: -1 ", "`k` must satisfy 0 < k <= train.d_sae (50), got -1"),
+        ("k: 11 ", "k: 60 ", "`k` must satisfy 0 < k <= train.d_sae (50), got 60"),
+        ("k: 11 ", "k: nine ", "`k` must be a valid number, got 'nine' (L0 of the SAE in focus, 0 < k <="),
+        ("k: 11 ", "k: .nan ", "`k` must be a finite number, got nan"),
+        ("k: 11 ", "k: true ", "`k` must be a valid number, got True"),
+        ("k: 11 ", "k: 0.0001 ", "`k` * `train.batch_size` must be at least 1"),
+        ("k: 11 ", "kk: 11 ", "`kk` is not a parameter; the top level has: k, collect_l0,"),
+        ("k: 11 ", "kk: 11 ", "`k` is missing"),
+        ("  lr: 3.0e-4", "  foo: 1", "`train.foo` is not a parameter; `train` has: toy, d_sae,"),
+        ("  lr: 3.0e-4", "  foo: 1", "`train.lr` is missing"),
+        ("  lr: 3.0e-4", "  lr: 0", "`train.lr` must be greater than 0, got 0"),
+        ("  toy: main", "  toy: big", "`train.toy` must be one of: main, got 'big'"),
+        (
+            "max_strength: 0.9",
+            "max_strength: 1.1",
+            "`toys.main.correlation.max_strength` must be less than or",
+        ),
+        ("min_strength: 0.3", "min_strength: 0.95", "`min_strength` must be at most `max_strength` (0.9), got 0.95"),
+        ("min: 0.05", "min: 0.5", "`toys.main.firing_probability`: `min` must be at most `max` (0.3881), got 0.5"),
+        ("  main:\n", "  ma/in:\n", "`toys.ma/in.[key]` String must match pattern"),
+        ('models: ["*"]', "models: []", "`collect_l0.models` List must have at least 1 item"),
+        ('models: ["*"]', "models: [3]", "`collect_l0.models[0]` must be a valid string, got 3"),
+        ("  n: 18", "  n: 50", "`evaluate.n` must satisfy 1 <= n < train.d_sae (50), got 50"),
+        ("k: 11 ", "k: [11 ", "is not valid YAML"),
+        ("k: 11 ", "k: 11\nk: 12 ", "is not valid YAML"),
+    ],
+)
+def test_refusal_names_the_key_and_what_is_allowed(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert message in refused(tmp_path, old, new)
+
+
+@pytest.mark.parametrize("document", [b"", b"- 1\n", b"\xff\xfe\x00", b"3"])
+def test_a_document_of_another_shape_is_refused(tmp_path: Path, document: bytes) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(document)
+    with pytest.raises(ParamsError, match=r"params\.yaml"):
+        load_params(path)
+
+
+def test_checking_params_imports_nothing_slow() -> None:
+    code = "import sys, stages.check; print({'torch', 'pandas', 'sae_lens', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

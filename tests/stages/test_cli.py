@@ -1,0 +1,53 @@
+"""Outputs are whole or not there at all."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.cli import one_of, whole, whole_folder
+
+
+def test_a_file_appears_when_its_block_ends_well(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "table"
+    with whole(target) as path:
+        path.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    file.write_text("old")
+    folder.mkdir()
+    (folder / "x").write_text("old")
+
+    def fail() -> None:
+        with whole(file) as path, whole_folder(folder) as inside:
+            path.write_text("new")
+            (inside / "x").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (file.read_text(), (folder / "x").read_text()) == ("old", "old")
+    assert sorted(tmp_path.iterdir()) == [file, folder]
+
+
+def test_a_folder_replaces_the_old_one_and_what_a_killed_run_left(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "stale").touch()
+    left = tmp_path / ".folder.partial"
+    left.mkdir()
+    (left / "half").touch()
+    with whole_folder(folder) as inside:
+        (inside / "x").touch()
+    assert [path.name for path in folder.iterdir()] == ["x"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_one_of_lists_what_is_allowed() -> None:
+    assert one_of("toy", "main", ["main", "small"]) == "main"
+    with pytest.raises(ValueError, match="`toy` must be one of: main, small, got 'big'"):
+        one_of("toy", "big", ["main", "small"])
