@@ -4,7 +4,7 @@ Imports no torch, so that a bad file is refused before anything slow begins.
 """
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -95,23 +95,35 @@ class Synthesize(Section):
     """Seed of the fixed evaluation sample."""
 
 
-class Train(Section):
+class Training(Section):
     toy: str
     """Name of the toy in `toys` to train on."""
     d_sae: Annotated[int, Field(ge=2)]
     """Number of latents."""
-    seed: Seed
-    """Seed of the initial weights."""
     stream_seed: Seed
-    """Seed of the activations that the SAE is trained on."""
+    """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
     samples: Count
     """Activations to train on; the last batch is a full one."""
     batch_size: Count
     """Activations a step."""
     lr: Positive
     """Adam's learning rate, constant."""
+    device: Literal["auto", "cpu", "cuda"]
+    """Where to train; `auto` is a GPU where there is one."""
+
+
+class Train(Training):
+    seed: Seed
+    """Seed of the initial weights."""
     log_every: Count
     """Steps between two points of the training curve."""
+
+
+class Sweep(Training):
+    ks: Annotated[list[float], Field(min_length=1)]
+    """L0s to train SAEs at, each 0 < k <= sweep.d_sae; may be fractional."""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    """Seeds of the initial weights, an SAE each at every k."""
 
 
 class Evaluate(Section):
@@ -137,11 +149,37 @@ class PretrainedL0(Section):
     """Bins of each histogram."""
 
 
+class Projection(Section):
+    ns: Annotated[list[Count], Field(min_length=1)]
+    """The n of each panel's s_n^dec, 1 <= n < sweep.d_sae."""
+    columns: Count
+    """Panels a row."""
+    panel_width: Positive
+    """Inches."""
+    panel_height: Positive
+    """Inches."""
+
+
+class CosineHeatmaps(Section):
+    ks: Annotated[list[float], Field(min_length=1)]
+    """The k of each panel, among `sweep.ks`."""
+    columns: Count
+    """Panels a row."""
+    panel_width: Positive
+    """Inches."""
+    panel_height: Positive
+    """Inches."""
+
+
 class Figures(Section):
     pretrained_l0: PretrainedL0
     firing_probabilities: FigureSize
     correlation_matrix: FigureSize
     cosine_heatmap: FigureSize
+    projection: Projection
+    pairwise_cosine: FigureSize
+    tradeoff: FigureSize
+    cosine_heatmaps: CosineHeatmaps
 
 
 class Params(Section):
@@ -151,20 +189,26 @@ class Params(Section):
     toys: dict[Name, ToyParams]
     synthesize: Synthesize
     train: Train
+    sweep: Sweep
     evaluate: Evaluate
     figures: Figures
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        d_sae, toys = self.train.d_sae, ", ".join(self.toys)
-        _require(0 < self.k <= d_sae, f"`k` must satisfy 0 < k <= train.d_sae ({d_sae}), got {self.k:g}")
-        _require(
-            int(self.k * self.train.batch_size) >= 1,
-            f"`k` * `train.batch_size` must be at least 1, got {self.k:g} * {self.train.batch_size}",
-        )
-        _require(self.train.toy in self.toys, f"`train.toy` must be one of: {toys}, got {self.train.toy!r}")
-        n = self.evaluate.n
-        _require(n < d_sae, f"`evaluate.n` must satisfy 1 <= n < train.d_sae ({d_sae}), got {n}")
+        _require_k("k", self.k, "train", self.train)
+        for i, k in enumerate(self.sweep.ks):
+            _require_k(f"sweep.ks[{i}]", k, "sweep", self.sweep)
+        for name, values in (("sweep.ks", self.sweep.ks), ("sweep.seeds", self.sweep.seeds)):
+            _require(len(set(values)) == len(values), f"`{name}` must not repeat a value, got {values}")
+        for name, training in (("train", self.train), ("sweep", self.sweep)):
+            known = f"one of: {', '.join(self.toys)}"
+            _require(training.toy in self.toys, f"`{name}.toy` must be {known}, got {training.toy!r}")
+        _require_n("evaluate.n", self.evaluate.n, min(self.train.d_sae, self.sweep.d_sae))
+        for i, n in enumerate(self.figures.projection.ns):
+            _require_n(f"figures.projection.ns[{i}]", n, self.sweep.d_sae)
+        for i, k in enumerate(self.figures.cosine_heatmaps.ks):
+            key = f"`figures.cosine_heatmaps.ks[{i}]`"
+            _require(k in self.sweep.ks, f"{key} must be one of `sweep.ks`, got {k:g}")
         return self
 
 
@@ -189,6 +233,17 @@ def load_params(path: Path) -> Params:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)
+
+
+def _require_k(key: str, k: float, section: str, training: Training) -> None:
+    d_sae, batch_size = training.d_sae, training.batch_size
+    _require(0 < k <= d_sae, f"`{key}` must satisfy 0 < k <= {section}.d_sae ({d_sae}), got {k:g}")
+    enough = int(k * batch_size) >= 1
+    _require(enough, f"`{key}` * `{section}.batch_size` must be at least 1, got {k:g} * {batch_size}")
+
+
+def _require_n(key: str, n: int, d_sae: int) -> None:
+    _require(n < d_sae, f"`{key}` must satisfy 1 <= n < d_sae ({d_sae}), got {n}")
 
 
 def _explain(fault: ErrorDetails) -> str:

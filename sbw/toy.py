@@ -4,10 +4,12 @@ Shapes: f features, d width of the activations, b batch.
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
@@ -26,6 +28,7 @@ from torch import Tensor
 
 from sbw.params import Correlation, ToyParams
 from sbw.rng import drawing_from
+from sbw.selection import where_above
 from sbw.tables import column
 
 FEATURES = pa.schema(
@@ -51,6 +54,24 @@ class Toy:
 
     features: FeatureDictionary
     activations: ActivationGenerator
+
+    def stream(self, batch_size: int, generator: torch.Generator) -> Iterator[Float[Tensor, "b d"]]:
+        """Activations of fresh samples, a batch at a time, for ever.
+
+        The same as `embed(sample(batch_size, generator))` to rounding, draw for draw, in half the time: the correlation
+        matrix is factorised once. Each batch is the transpose of a contiguous [d b], the layout that training wants.
+        """
+        toy, vectors, f = self.activations, self.features.feature_vectors.detach(), self.features.num_features
+        mean, std = toy.mean_firing_magnitudes, toy.std_firing_magnitudes
+        factor = torch.linalg.cholesky(_correlation_matrix(self)).T
+        while True:
+            excess = torch.randn(batch_size, f, generator=generator) @ factor - toy.correlation_thresholds
+            fired = torch.from_numpy(np.flatnonzero(excess.numpy() > 0))
+            deltas = torch.zeros(batch_size * f)
+            deltas.scatter_(0, fired, torch.randn(len(fired), generator=generator))
+            magnitudes = torch.addcmul(mean, deltas.view(batch_size, f), std).relu_()
+            feature_acts = where_above(magnitudes, excess, 0.0)
+            yield (vectors.T @ feature_acts.T).T
 
     def sample(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
         """Feature activations of `rows` samples, drawn from `generator`."""

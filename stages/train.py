@@ -7,14 +7,19 @@ from stages.cli import run, whole, whole_folder
 
 
 def main(params: Params) -> None:
-    from sbw.toy import load_toy
-    from sbw.trainer import save_sae, train_sae
+    import pandas as pd
 
-    toy = load_toy(Path("data/toy", params.train.toy))
-    sae, curve = train_sae(toy, params.k, params.train)
+    from sbw.saes import initial_sae, save_sae
+    from sbw.toy import load_toy
+    from sbw.training import train_on_toy
+
+    train = params.train
+    toy = load_toy(Path("data/toy", train.toy))
+    sae = initial_sae(params.k, toy.features.hidden_dim, train.d_sae, train.seed)
+    curve = pd.DataFrame(train_on_toy([sae], toy, train, train.log_every, f"train k={params.k:g}"))
     with whole_folder(Path("data/sae/train")) as folder, whole(Path("plots/training_curve.csv")) as csv:
         save_sae(sae, folder)
-        curve.to_csv(csv, index=False)
+        curve[["step", "loss", "l0"]].to_csv(csv, index=False)
 
 
 if __name__ == "__main__":

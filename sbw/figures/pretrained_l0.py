@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sbw.figures.style import BLUE, ORANGE, RED, new_figure
+from sbw.figures.style import BLUE, ORANGE, RED, new_figure, panels
 from sbw.params import PretrainedL0
 
 TABLES = ["l0"]
@@ -26,15 +26,11 @@ def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
     rows = -(-len(models) // columns)
     # A row of labels and the title need room of their own.
     figure = new_figure(max(columns, 2) * params.panel_width, rows * params.panel_height + 0.6)
-    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flatten()
     edges = np.geomspace(selected["l0"].min() * 0.9, selected["l0"].max() * 1.1, params.bins + 1)
-    for axes, (model, l0) in zip(panels, models, strict=False):
+    grid = panels(figure, len(models), columns, sharex=True)
+    for axes, (model, l0) in zip(grid, models, strict=True):
         _histogram(axes, model, l0, edges)
-    for axes in panels[len(models) :]:
-        axes.remove()
-    for axes in panels[max(0, len(models) - columns) : len(models)]:
-        axes.tick_params(labelbottom=True)
-    panels[0].legend(loc="best", frameon=False, handlelength=1.2, fontsize=5)
+    grid[0].legend(loc="best", frameon=False, handlelength=1.2, fontsize=5)
     figure.supxlabel("L0: active latents a token (log scale)", fontsize=7)
     figure.supylabel("SAEs", fontsize=7)
     figure.suptitle(f"L0 of {len(selected)} public SAEs of {len(models)} models, median {selected['l0'].median():g}")

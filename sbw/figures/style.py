@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,6 +55,48 @@ def index_ticks(axes: Axes, columns: int, rows: int, step: int = 10) -> None:
     for ticks, count in ((axes.set_xticks, columns), (axes.set_yticks, rows)):
         indices = range(0, count, step)
         ticks([i + 0.5 for i in indices], labels=[str(i) for i in indices], rotation=0)
+
+
+def panels(figure: Figure, count: int, columns: int, *, sharex: bool = False) -> list[Axes]:
+    """`count` axes in rows of `columns`, the last row perhaps shorter, each with its own tick labels below."""
+    rows = -(-count // columns)
+    axes = figure.subplots(rows, columns, sharex=sharex, squeeze=False).flatten().tolist()
+    for unused in axes[count:]:
+        unused.remove()
+    for last in axes[max(0, count - columns) : count]:
+        last.tick_params(labelbottom=True)
+    return axes[:count]
+
+
+def band(axes: Axes, table: pd.DataFrame, y: str, label: str | None = None) -> None:
+    """The mean of `y` over the seeds at each k as a line, from the least to the greatest as a band."""
+    sns.lineplot(table, x="k", y=y, errorbar=("pi", 100), color=BLUE, label=label, legend=False, ax=axes)
+    axes.set(xlabel="", ylabel="")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def mark_true_l0(axes: Axes, saes: pd.DataFrame, *, label: bool) -> None:
+    """A rule at the true L0 of the table's toy, named where `label`."""
+    true_l0 = saes["true_l0"].iloc[0]
+    axes.axvline(true_l0, color=RED, linestyle=":", linewidth=0.9)
+    if label:
+        axes.annotate("true L0", (true_l0, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+                      textcoords="offset points", va="top", fontsize=6, color=RED)  # fmt: skip
+
+
+def seeds_of(saes: pd.DataFrame) -> str:
+    """How many seeds a table's bands are over, in words."""
+    count = saes["seed"].nunique()
+    return f"{count} seed{'s' if count > 1 else ''}"
+
+
+def cosine_panel(axes: Axes, cosines: pd.DataFrame, side: str, *, bar: bool) -> None:
+    """One SAE's `side` cosines as a heatmap, a row a latent, its matched feature on the diagonal."""
+    matrix = cosines.pivot(index=["matched_feature", "latent"], columns="feature", values=f"{side}_cosine")
+    matrix = matrix.sort_index(na_position="last")
+    sns.heatmap(matrix, ax=axes, cmap="RdBu", center=0, vmin=-1, vmax=1, square=True, rasterized=True,
+                cbar=bar, cbar_kws={"label": "cosine similarity"} if bar else None)  # fmt: skip
+    index_ticks(axes, matrix.shape[1], matrix.shape[0])
 
 
 def save_figure(figure: Figure, path: Path, kind: str) -> None:

@@ -1,0 +1,25 @@
+"""What the latents stand for at a too low, right and too high L0."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.style import cosine_panel, new_figure, panels
+from sbw.params import CosineHeatmaps
+
+TABLES = ["cosines", "saes"]
+
+
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: CosineHeatmaps) -> Figure:
+    """A decoder heatmap a k, of the sweep's first seed, reordered to put matched features on the diagonal."""
+    seed = cosines["seed"].iloc[0]
+    one = cosines[cosines["seed"] == seed]
+    rows = -(-len(params.ks) // params.columns)
+    figure = new_figure(params.columns * params.panel_width, rows * params.panel_height + 0.3)
+    for axes, k in zip(panels(figure, len(params.ks), params.columns), params.ks, strict=True):
+        cosine_panel(axes, one[one["k"] == k], "decoder", bar=False)
+        mcc = saes.loc[(saes["k"] == k) & (saes["seed"] == seed), "mcc"].item()
+        axes.set(xlabel="", ylabel="", title=f"k = {k:g} (MCC {mcc:.2f})")
+    figure.supxlabel("true feature", fontsize=7)
+    figure.supylabel("latent, matched to features", fontsize=7)
+    figure.suptitle(f"Decoder cosine with the true features, true L0 = {saes['true_l0'].iloc[0]:.2f}, seed {seed}")
+    return figure

@@ -1,0 +1,200 @@
+"""Trains many small SAEs of one shape in lockstep on one stream of activations: the fast trainer.
+
+The arithmetic is that of SAELens 6.54's `SAETrainer`, with the backward pass written out (replicas.py). What all SAEs
+share is drawn once a process, and nothing is sorted to select. On CPUs the SAEs are dealt out to one process a
+processor, and each is stepped on its own, so that its scratch stays in the cache; on a GPU all are stepped at once.
+
+Activations lie features first, [d b] and [h b]: sums over the batch run along memory, and the GEMMs are faster.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from sae_lens import BatchTopKTrainingSAE, JumpReLUTrainingSAE, TrainingSAE
+from sae_lens.training.activation_scaler import ActivationScaler
+from torch import Tensor
+
+from sbw.replicas import BatchTopKReplicas, JumpReLUReplicas, Replicas, StepLog, Trained
+from sbw.schedule import KSchedule, constant
+from sbw.workers import in_parallel, processors, stop_if_orphaned
+
+Stream = Iterator[Float[Tensor, "b d"]]
+"""Activations, a batch at a time; the transpose of a contiguous [d b] is taken without a copy."""
+
+CHUNK = 25
+"""Steps that an SAE takes before the next one's turn: its weights stay in the cache, and the batches remain few."""
+
+_REPLICAS: dict[type, type[Replicas]] = {
+    BatchTopKTrainingSAE: BatchTopKReplicas,
+    JumpReLUTrainingSAE: JumpReLUReplicas,
+}
+_SUPPORTED: dict[str, tuple[Any, ...]] = {
+    "apply_b_dec_to_input": (True,),
+    "dtype": ("float32", "float64"),
+    "jumprelu_sparsity_loss_mode": ("tanh",),
+    "jumprelu_ste_to_input": (False,),
+    "normalize_activations": ("none", "expected_average_only_in"),
+    "pre_act_loss_coefficient": (None,),
+    "rescale_acts_by_decoder_norm": (True,),
+    "reshape_activations": ("none",),
+    "use_sparse_activations": (False,),
+}
+_MAY_DIFFER = {"k", "l0_coefficient", "metadata"}
+_NORM_BATCHES = 1000  # what SAELens's toy loop estimates the norm of the activations from
+
+
+class CurvePoint(NamedTuple):
+    """A point of an SAE's training curve."""
+
+    replica: int
+    """Index of the SAE among those trained together."""
+    step: int
+    """Steps done, this one included."""
+    loss: float
+    """Mean squared error summed over the width, plus the auxiliary or sparsity loss."""
+    l0: float
+    """Active latents a sample in the step's batch."""
+
+
+OnChunk = Callable[[int, list[CurvePoint]], None]
+
+
+def train_lockstep(
+    saes: Sequence[TrainingSAE[Any]],
+    stream: Callable[[], Stream],
+    *,
+    steps: int,
+    lr: float,
+    schedules: Sequence[KSchedule] | None = None,
+    log_every: int = CHUNK,
+    device: str = "cpu",
+    processes: int | None = None,
+    on_chunk: OnChunk | None = None,
+) -> list[CurvePoint]:
+    """Train SAELens SAEs in place, all on the same activations, as `SAETrainer` would train each of them.
+
+    Adam (0.9, 0.999) at a constant rate, gradients clipped at norm 1, latents dead after 1,000 steps without firing.
+    What becomes of an SAE depends on its initial weights and the stream alone, not on the others beside it.
+
+    Args:
+        saes: BatchTopK or JumpReLU training SAEs of one configuration but for `k` and `l0_coefficient`.
+        stream: begins the stream, the same each time, since each process draws its own: `steps` batches, and 1,000
+            before them where the SAEs normalise by the expected norm.
+        steps: batches to train on.
+        lr: Adam's learning rate.
+        schedules: an SAE each, k over the training; by default its own k throughout. BatchTopK only.
+        log_every: steps between two points of the training curves.
+        device: where to train.
+        processes: how many to deal the SAEs out to; by default one a processor. Does not change the result.
+        on_chunk: told the steps taken and the newest points of the curves of this process's SAEs, now and then.
+
+    Returns:
+        The training curves, in the order of the steps.
+
+    Raises:
+        ValueError: the SAEs differ, have an option that is not supported, or the loss of one stops being finite.
+    """
+    _refuse_unsupported(saes)
+    schedules = schedules or [constant(getattr(sae.cfg, "k", 0)) for sae in saes]
+    at_once = len(saes) if _steps_at_once(device) else 1
+    shares = 1 if at_once > 1 else min(len(saes), processes or processors())
+    groups = [
+        _Group(first, saes[first : first + at_once], schedules[first : first + at_once], steps, lr, device)
+        for first in range(0, len(saes), at_once)
+    ]
+    train = partial(_train, stream=stream, steps=steps, log_every=log_every, normalise=_normalises(saes[0]))
+    tasks = [partial(train, groups[share::shares]) for share in range(shares)]
+    tasks[0] = partial(tasks[0], on_chunk=on_chunk)
+    points: list[CurvePoint] = []
+    for share, (new, trained, scale) in enumerate(in_parallel(tasks)):
+        points += new
+        for group, state in zip(groups[share::shares], trained, strict=True):
+            group.write_back(state, scale)
+    return sorted(points, key=lambda point: (point.step, point.replica))
+
+
+class _Group:
+    """SAEs that are stepped at once."""
+
+    def __init__(self, first: int, saes: Sequence[TrainingSAE[Any]], *settings: Any):
+        self.first, self.saes = first, saes
+        self.replicas = _REPLICAS[type(saes[0])](saes, *settings)
+
+    def train(self, batches: list[Tensor], log_every: int) -> list[CurvePoint]:
+        points = []
+        for batch in batches:
+            logging = (self.replicas.done + 1) % log_every == 0
+            log = self.replicas.step(batch.to(self.replicas.params.device), logging)
+            points += self._points(log) if log else []
+        return points
+
+    def write_back(self, state: Trained, scale: float | None) -> None:
+        self.replicas.write_back(state)
+        for sae in self.saes if scale is not None else []:
+            sae.fold_activation_norm_scaling_factor(scale)
+
+    def _points(self, log: StepLog) -> list[CurvePoint]:
+        step = self.replicas.done
+        points = [CurvePoint(self.first + i, step, *values) for i, values in enumerate(zip(*log, strict=True))]
+        for point in points:
+            if not math.isfinite(point.loss):
+                raise ValueError(f"the loss of SAE {point.replica} is {point.loss} at step {step}: try a lower `lr`")
+        return points
+
+
+def _train(
+    groups: list[_Group],
+    stream: Callable[[], Stream],
+    steps: int,
+    log_every: int,
+    normalise: bool,
+    on_chunk: OnChunk | None = None,
+) -> tuple[list[CurvePoint], list[Trained], float | None]:
+    points: list[CurvePoint] = []
+    batches = stream()
+    scale = _norm_scale(groups[0].saes[0], batches) if normalise else None
+    for done in range(0, steps, CHUNK):
+        stop_if_orphaned()
+        drawn = islice(batches, min(CHUNK, steps - done))
+        chunk = [(batch if scale is None else batch * scale).T.contiguous() for batch in drawn]
+        new = [point for group in groups for point in group.train(chunk, log_every)]
+        points += new
+        if on_chunk:
+            on_chunk(len(chunk), new)
+    return points, [group.replicas.trained() for group in groups], scale
+
+
+def _steps_at_once(device: str) -> bool:
+    return torch.device(device).type == "cuda"
+
+
+def _normalises(sae: TrainingSAE[Any]) -> bool:
+    return bool(sae.cfg.normalize_activations == "expected_average_only_in")
+
+
+def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float | None:
+    scaler = ActivationScaler()
+    scaler.estimate_scaling_factor(sae.cfg.d_in, batches, _NORM_BATCHES)
+    return scaler.scaling_factor
+
+
+def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]]) -> None:
+    first = saes[0]
+    if type(first) not in _REPLICAS:
+        allowed = ", ".join(kind.__name__ for kind in _REPLICAS)
+        raise ValueError(f"`saes` must be of one of the classes: {allowed}, got {type(first).__name__}")
+    for name, value in vars(first.cfg).items():
+        if value not in _SUPPORTED.get(name, (value,)):
+            raise ValueError(f"`{name}` must be one of: {_SUPPORTED[name]}, got {value!r}")
+    for sae in saes:
+        if type(sae) is not type(first):
+            raise ValueError(f"`saes` must be of one class, got {type(first).__name__} and {type(sae).__name__}")
+        for name, value in vars(first.cfg).items():
+            other = getattr(sae.cfg, name)
+            if name not in _MAY_DIFFER and other != value:
+                raise ValueError(f"`{name}` must be the same for all SAEs, got {value!r} and {other!r}")

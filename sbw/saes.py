@@ -1,0 +1,53 @@
+"""SAEs as SAELens has them: untrained, true, and as folders on disk."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from sae_lens import SAE, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig, TrainingSAE
+from sae_lens.synthetic import FeatureDictionary, init_sae_to_match_feature_dict
+from safetensors import SafetensorError
+
+from sbw.rng import drawing_from, seeded
+
+
+def initial_sae(k: float, d_in: int, d_sae: int, seed: int) -> BatchTopKTrainingSAE:
+    """An untrained BatchTopK SAE with SAELens's defaults and weights drawn from `seed`."""
+    with drawing_from(seeded(seed)):
+        return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=d_in, d_sae=d_sae, k=k))
+
+
+def true_sae(k: float, features: FeatureDictionary) -> BatchTopKTrainingSAE:
+    """The SAE whose latents are the true features, made to keep k of them a sample."""
+    sae = initial_sae(k, features.hidden_dim, features.num_features, seed=0)
+    init_sae_to_match_feature_dict(sae, features)
+    return sae
+
+
+def save_sae(sae: TrainingSAE[Any], folder: Path) -> None:
+    """Write an SAE as SAELens does for inference: a folder that `SAE.load_from_disk` reads, BatchTopK as JumpReLU."""
+    for weights in sae.parameters():  # safetensors takes no views, such as init_sae_to_match_feature_dict leaves behind
+        weights.data = weights.data.contiguous()
+    _, config = sae.save_inference_model(folder)
+    # SAELens writes the keys in the order of a set, another one in every process.
+    config.write_text(json.dumps(json.loads(config.read_text()), indent=2, sort_keys=True) + "\n")
+
+
+def load_sae(folder: Path) -> SAE[Any]:
+    """Read a SAELens folder.
+
+    Raises:
+        FileNotFoundError, ValueError: a file is missing, or is not readable.
+    """
+    try:
+        return SAE.load_from_disk(folder)
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder} is not a readable SAELens folder: {error}") from error
+
+
+def pick_device(device: str) -> str:
+    """`auto` is a GPU where there is one, else the CPU; other names are taken as they are."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device

@@ -1,0 +1,59 @@
+"""What lies above a cut, and where the cut lies that keeps k values: BatchTopK's selection, without sorting."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def where_above(values: Tensor, gate: Tensor, cut: float, out: Tensor | None = None) -> Tensor:
+    """The values where `gate` exceeds `cut`, else 0: one pass, without a mask of booleans."""
+    backward = torch.ops.aten.threshold_backward  # of ReLU-like functions: lets the gradient through above the cut
+    return backward(values, gate, cut) if out is None else backward.grad_input(values, gate, cut, grad_input=out)
+
+
+class Kth(NamedTuple):
+    """The k-th largest of some values."""
+
+    value: float
+    cut: float
+    """The greatest number below it: what exceeds this cut are the k largest, and those that tie with the last."""
+    surplus: int
+    """How many tie with the k-th beyond the k: usually 0."""
+
+
+class KthLargest:
+    """Finds the k-th largest value exactly, by looking first near where it was the last time.
+
+    Counting what lies above a bracket around the last result, and partitioning only what lies in it, takes a tenth of
+    the time of partitioning everything, which it does where the bracket misses.
+    """
+
+    def __init__(self, reach: float = 0.06):
+        """Make the bracket reach from the last result by a share `reach` of it to either side."""
+        self.reach = reach
+        self.last = np.nan
+
+    def __call__(self, values: Tensor, k: int) -> Kth:
+        """The `k`-th largest of all `values`, 1 <= k <= their number."""
+        flat = values.cpu().numpy().reshape(-1)
+        kth = self._near_last(flat, k) or _partitioned(flat, k)
+        self.last = kth.value
+        return kth
+
+    def _near_last(self, flat: NDArray[np.floating], k: int) -> Kth | None:
+        reach = abs(self.last) * self.reach
+        above, beyond = flat > self.last - reach, flat > self.last + reach
+        k_inside = k - int(np.count_nonzero(beyond))
+        if not 0 < k_inside <= int(np.count_nonzero(above)) - (k - k_inside):
+            return None
+        return _partitioned(flat[above ^ beyond], k_inside)
+
+
+def _partitioned(values: NDArray[np.floating], k: int) -> Kth:
+    index = values.size - k
+    value = np.partition(values, index)[index]
+    below = np.nextafter(value, -np.inf, dtype=value.dtype)
+    return Kth(float(value), float(below), int(np.count_nonzero(values >= value)) - k)
