@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: environment
 environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
@@ -37,3 +37,7 @@ check: environment ## lint, format and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+.PHONY: benchmark
+benchmark: environment ## lockstep against SAELens's loop, as ratios
+	python -m tests.benchmarks.lockstep

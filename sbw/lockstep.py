@@ -1,8 +1,8 @@
 """Trains many small SAEs of one shape in lockstep on one stream of activations: the fast trainer.
 
 The arithmetic is that of SAELens 6.54's `SAETrainer`, with the backward pass written out (replicas.py). What all SAEs
-share is drawn once a process, and nothing is sorted to select. On CPUs the SAEs are dealt out to one process a
-processor, and each is stepped on its own, so that its scratch stays in the cache; on a GPU all are stepped at once.
+share is drawn once a process, and nothing is sorted to select. On CPUs the SAEs are dealt out to processes,
+and each is stepped on its own, so that its scratch stays in the cache; on a GPU all are stepped at once.
 
 Activations lie features first, [d b] and [h b]: sums over the batch run along memory, and the GEMMs are faster.
 """
@@ -90,7 +90,7 @@ def train_lockstep(
         schedules: an SAE each, k over the training; by default its own k throughout. BatchTopK only.
         log_every: steps between two points of the training curves.
         device: where to train.
-        processes: how many to deal the SAEs out to; by default one a processor. Does not change the result.
+        processes: how many to deal the SAEs out to; by default what is fastest. Does not change the result.
         on_chunk: told the steps taken and the newest points of the curves of this process's SAEs, now and then.
 
     Returns:
@@ -100,9 +100,11 @@ def train_lockstep(
         ValueError: the SAEs differ, have an option that is not supported, or the loss of one stops being finite.
     """
     _refuse_unsupported(saes)
+    if schedules is not None and not isinstance(saes[0], BatchTopKTrainingSAE):
+        raise ValueError(f"`schedules` are of BatchTopK's k: {type(saes[0]).__name__} has none")
     schedules = schedules or [constant(getattr(sae.cfg, "k", 0)) for sae in saes]
     at_once = len(saes) if _steps_at_once(device) else 1
-    shares = 1 if at_once > 1 else min(len(saes), processes or processors())
+    shares = 1 if at_once > 1 else min(len(saes), processes or _best_shares(len(saes), processors()))
     groups = [
         _Group(first, saes[first : first + at_once], schedules[first : first + at_once], steps, lr, device)
         for first in range(0, len(saes), at_once)
@@ -167,6 +169,19 @@ def _train(
         if on_chunk:
             on_chunk(len(chunk), new)
     return points, [group.replicas.trained() for group in groups], scale
+
+
+def _best_shares(saes: int, processors: int) -> int:
+    """How many processes to deal SAEs out to: drawing batches costs each about half of what training an SAE does.
+
+    One a processor is best where they share evenly; else a few more, whose turns the operating system evens out.
+    """
+
+    def cost(shares: int) -> float:
+        slowest, total = -(-saes // shares) + 0.5, (saes + 0.5 * shares) / processors
+        return max(slowest, total) if shares <= processors else max(total, 1.5)
+
+    return min(range(1, saes + 1), key=cost)
 
 
 def _steps_at_once(device: str) -> bool:

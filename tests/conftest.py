@@ -13,7 +13,14 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-QUICK: dict[str, Any] = {"train.samples": 65_536, "train.log_every": 8, "synthesize.eval_samples": 2_000}
+QUICK: dict[str, Any] = {
+    "synthesize.eval_samples": 2_000,
+    "train.samples": 65_536,
+    "train.log_every": 8,
+    "sweep.samples": 65_536,
+    "sweep.ks": [9, 11],
+    "figures.cosine_heatmaps.ks": [9, 11],
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = Clone(tmp_path_factory.mktemp("checkout") / "sbw")
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file() and name not in ("dvc.lock", "data/metrics.json"):
+        if (ROOT / name).is_file() and name not in ("dvc.lock", "data/metrics.json", "data/sweep.json"):
             (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, clone.root / name)
     clone.set_params(QUICK)

@@ -65,9 +65,9 @@ def test_missing_dependency_is_named(fresh: Clone) -> None:
     ("path", "stage"),
     [
         ("data/toy/main/toy.safetensors", ["train"]),
-        ("data/toy/main/sample.safetensors", ["evaluate", "train"]),
-        ("data/sae/train/sae_weights.safetensors", ["evaluate", "train"]),
-        ("data/sae/train/cfg.json", ["evaluate", "train"]),
+        ("data/toy/main/sample.safetensors", ["evaluate", "train", "data/metrics.json"]),
+        ("data/sae/train/sae_weights.safetensors", ["evaluate", "train", "data/metrics.json"]),
+        ("data/sae/train/cfg.json", ["evaluate", "train", "data/metrics.json"]),
         ("data/metrics/train/cosines.parquet", ["figures", "cosine_heatmap", "data/metrics/train"]),
     ],
 )
@@ -88,7 +88,8 @@ def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str]) -
     ("stage", "message"),
     [
         (["synthesize", "big"], "`toy` must be one of: main, got 'big'"),
-        (["evaluate", "big"], "`stage` must be one of: train, got 'big'"),
+        (["evaluate", "big", "x"], "`stage` must be one of: train, sweep, got 'big'"),
+        (["sweep", "12"], "`k` must be one of: 9, 11, got '12'"),
         (["figures", "big", "data"], "`figure` must be one of: pretrained_l0, firing_probabilities,"),
     ],
 )

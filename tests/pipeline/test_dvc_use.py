@@ -3,6 +3,8 @@
 import json
 import shutil
 
+from sbw.params import Figures
+from sbw.tables import load_table
 from tests.conftest import Clone, stages_run
 
 IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap"}
@@ -48,10 +50,32 @@ def test_pretrained_pattern_reruns_the_directory_and_its_figure(reproduced: Clon
     assert stages_run(reproduced.dvc("repro")) == {"collect_l0", "figures@pretrained_l0"}
 
 
+def test_another_k_in_the_sweep_trains_that_k_and_a_removed_one_nothing(reproduced: Clone) -> None:
+    measured = {"evaluate@sweep", *(f"figures@{name}" for name in ("projection", "pairwise_cosine", "tradeoff"))}
+    reproduced.set_params({"sweep.ks": [9, 11, 26]})
+    assert stages_run(reproduced.dvc("repro")) == {"sweep@26", "figures@cosine_heatmaps"} | measured
+    reproduced.set_params({"sweep.ks": [11, 26], "figures.cosine_heatmaps.ks": [11]})
+    assert stages_run(reproduced.dvc("repro")) == {"figures@cosine_heatmaps"} | measured
+    saes = load_table(reproduced.root / "data/metrics/sweep/saes.parquet")
+    assert set(saes["k"]) == {11, 26}, "the table follows the params, not the folders that are left"
+
+
+def test_sweep_tables_have_every_sae_and_the_truth(reproduced: Clone) -> None:
+    saes = load_table(reproduced.root / "data/metrics/sweep/saes.parquet")
+    assert sorted(zip(saes["variant"], saes["k"], saes["seed"].fillna(-1), strict=True)) == [
+        *[("trained", k, seed) for k in (9, 11) for seed in (0, 1)],
+        *[("truth", k, -1) for k in (9, 11)],
+    ]
+    projections = load_table(reproduced.root / "data/metrics/sweep/projections.parquet")
+    assert projections.groupby(["variant", "k"])["n"].nunique().eq(49).all()
+    summary = json.loads((reproduced.root / "data/sweep.json").read_text())
+    assert summary["seeds"] == 2
+
+
 def test_plots_page_has_the_figures_and_the_training_curve(reproduced: Clone) -> None:
     reproduced.dvc("plots", "show", "--out", "page")
     page = (reproduced.root / "page/index.html").read_text()
-    for figure in ("pretrained_l0", "firing_probabilities", "correlation_matrix", "cosine_heatmap"):
+    for figure in Figures.model_fields:
         assert f"{figure}.svg" in page
     assert "Training loss" in page
     assert '"step": "64"' in page or '"step": 64' in page

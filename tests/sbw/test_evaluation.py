@@ -1,29 +1,27 @@
-"""The tables of a trained SAE hold what the metrics say, under the schema's names."""
+"""The tables of SAEs hold what the metrics say, under the schemas' names."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from sae_lens import BatchTopKTrainingSAE
 from sae_lens.synthetic import init_sae_to_match_feature_dict
 
 from sbw.evaluation import (
     COSINES,
     PROJECTIONS,
     SAES,
-    TrainedSAE,
-    cosine_rows,
+    Subject,
+    Tables,
+    evaluate,
     headline,
-    load_sae,
-    projection_rows,
-    sae_row,
+    sweep_headline,
 )
 from sbw.params import load_params
 from sbw.rng import seeded
+from sbw.saes import initial_sae, load_sae, save_sae, true_sae
 from sbw.tables import load_table, save_table
 from sbw.toy import Sample, Toy, build_toy
-from sbw.trainer import initial_sae, save_sae
 from tests.conftest import ROOT
 
 
@@ -38,29 +36,41 @@ def sample(toy: Toy) -> Sample:
     return Sample(acts, toy.embed(acts))
 
 
-def trained(sae: BatchTopKTrainingSAE, folder: Path) -> TrainedSAE:
-    save_sae(sae, folder)
-    return TrainedSAE(load_sae(folder), "train", "main", 3)
-
-
-@pytest.fixture
-def truth(toy: Toy, tmp_path: Path) -> TrainedSAE:
+@pytest.fixture(scope="module")
+def solved(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """A saved SAE that has found every feature, in reverse order, with a threshold that only features pass."""
+    folder = tmp_path_factory.mktemp("solved")
     sae = initial_sae(11, 100, 50, 0)
     init_sae_to_match_feature_dict(sae, toy.features, feature_ordering=torch.arange(49, -1, -1))
     sae.topk_threshold.fill_(0.1)
-    return trained(sae, tmp_path / "truth")
+    save_sae(sae, folder)
+    return Subject(load_sae(folder), "sweep", "main", seed=3)
 
 
-def test_truth_scores_as_the_truth(truth: TrainedSAE, toy: Toy, sample: Sample) -> None:
-    row = sae_row(truth, toy, sample)
-    assert list(row) == SAES.names
-    assert (row["stage"], row["toy"], row["architecture"], row["k"], row["seed"]) == (
-        "train",
-        "main",
-        "batchtopk",
-        11,
-        3,
-    )
+@pytest.fixture(scope="module")
+def tables(solved: Subject, toy: Toy, sample: Sample) -> Tables:
+    untrained = Subject(initial_sae(5, 100, 60, 0), "sweep", "main", seed=0)
+    return evaluate([solved, untrained, Subject(true_sae(7, toy.features), "sweep", "main")], toy, sample)
+
+
+def test_columns_are_the_schemas(tables: Tables, tmp_path: Path) -> None:
+    for table, schema in zip(tables, (SAES, PROJECTIONS, COSINES), strict=True):
+        save_table(table, schema, tmp_path / "table.parquet")
+        assert len(load_table(tmp_path / "table.parquet")) == len(table)
+
+
+def test_rows_bear_their_keys_in_order(tables: Tables) -> None:
+    keys = tables.saes[["stage", "toy", "architecture", "variant", "k"]].to_numpy().tolist()
+    assert keys == [
+        ["sweep", "main", "batchtopk", "trained", 11],
+        ["sweep", "main", "batchtopk", "trained", 5],
+        ["sweep", "main", "batchtopk", "truth", 7],
+    ]
+    assert tables.saes["seed"].tolist() == [3, 0, pd.NA]
+
+
+def test_solved_sae_scores_as_the_truth(tables: Tables) -> None:
+    row = tables.saes.iloc[0]
     assert row["mcc"] == pytest.approx(1, abs=1e-4)
     assert row["c_dec"] == pytest.approx(0, abs=1e-4)
     assert row["c_enc"] == pytest.approx(0, abs=1e-4)
@@ -69,48 +79,71 @@ def test_truth_scores_as_the_truth(truth: TrainedSAE, toy: Toy, sample: Sample) 
     assert row["dead_latents"] == 0
 
 
-def test_untrained_sae_scores_as_random_directions(toy: Toy, sample: Sample, tmp_path: Path) -> None:
-    row = sae_row(trained(initial_sae(11, 100, 50, 0), tmp_path / "untrained"), toy, sample)
+def test_untrained_sae_scores_as_random_directions(tables: Tables) -> None:
+    row = tables.saes.iloc[1]
     assert row["c_dec_over_null"] == pytest.approx(1, abs=0.1)
     assert row["mcc"] < 0.4
 
 
-def test_projections_have_a_row_an_n(truth: TrainedSAE, sample: Sample) -> None:
-    rows = projection_rows(truth, sample)
-    assert list(rows) == PROJECTIONS.names
-    assert rows["n"].tolist() == list(range(1, 50))
-    assert rows["s_n"].is_monotonic_decreasing
+def test_truth_keeps_exactly_k(tables: Tables) -> None:
+    row = tables.saes.iloc[2]
+    assert row["l0"] == pytest.approx(7, abs=1e-3)
+    assert row["mcc"] == pytest.approx(1, abs=1e-4)
+    assert row["mse"] > 0.5
 
 
-def test_cosines_are_matched_one_to_one(truth: TrainedSAE, toy: Toy) -> None:
-    rows = cosine_rows(truth, toy)
-    assert list(rows) == COSINES.names
-    assert len(rows) == 50 * 50
+def test_projections_have_a_row_an_sae_and_n(tables: Tables) -> None:
+    one = tables.projections[tables.projections["k"] == 11]
+    assert one["n"].tolist() == list(range(1, 50))
+    assert one["s_n"].is_monotonic_decreasing
+    assert len(tables.projections) == 49 + 59 + 49
+
+
+def test_cosines_are_of_trained_saes_matched_one_to_one(tables: Tables) -> None:
+    assert len(tables.cosines) == 50 * 50 + 60 * 50
+    rows = tables.cosines[tables.cosines["k"] == 11]
     assert (rows["matched_feature"] == 49 - rows["latent"]).all()
     on = rows["feature"] == rows["matched_feature"]
     assert rows.loc[on, "decoder_cosine"].min() > 0.999
     assert rows.loc[~on, "decoder_cosine"].abs().max() < 1e-3
 
 
-def test_a_latent_that_no_feature_is_left_for_has_none(toy: Toy, tmp_path: Path) -> None:
-    rows = cosine_rows(trained(initial_sae(11, 100, 60, 0), tmp_path / "wide"), toy)
-    save_table(rows, COSINES, tmp_path / "cosines.parquet")
-    matched = load_table(tmp_path / "cosines.parquet").groupby("latent")["matched_feature"].first()
+def test_a_latent_that_no_feature_is_left_for_has_none(tables: Tables) -> None:
+    matched = tables.cosines[tables.cosines["k"] == 5].groupby("latent")["matched_feature"].first()
     assert matched.isna().sum() == 10
     assert sorted(matched.dropna()) == list(range(50))
 
 
-def test_headline_is_the_rows_with_s_n_at_one_n(truth: TrainedSAE, toy: Toy, sample: Sample) -> None:
-    row, projections = sae_row(truth, toy, sample), projection_rows(truth, sample)
-    summary = headline(row, projections, n=12)
-    assert summary["s_n"] == projections["s_n"][11]
-    assert {name: row[name] for name in summary if name != "s_n"} == {k: v for k, v in summary.items() if k != "s_n"}
-    pd.testing.assert_frame_equal(projections, projection_rows(truth, sample))
+def test_measured_alone_is_the_same(solved: Subject, tables: Tables, toy: Toy, sample: Sample) -> None:
+    alone = evaluate([solved], toy, sample)
+    pd.testing.assert_frame_equal(alone.saes, tables.saes.iloc[:1])
 
 
-def test_unreadable_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"cfg\.json"):
-        load_sae(tmp_path)
-    (tmp_path / "cfg.json").write_text("{")
-    with pytest.raises(ValueError, match="is not a readable SAELens folder"):
-        load_sae(tmp_path)
+def test_headline_is_the_rows_with_s_n_at_one_n(solved: Subject, toy: Toy, sample: Sample) -> None:
+    one = evaluate([solved], toy, sample)
+    summary = headline(one, n=12)
+    assert summary["s_n"] == one.projections["s_n"][11]
+    assert all(one.saes[name][0] == value for name, value in summary.items() if name != "s_n")
+
+
+def test_sweep_headline_says_where_the_metrics_point() -> None:
+    rows = [
+        (variant, k, seed, 10.9, c_dec + 0.001 * (seed or 0), 1 - c_dec, 0.995 if k == 11 and seed == 0 else 0.9)
+        for variant, seed in (("trained", 0), ("trained", 1), ("truth", None))
+        for k, c_dec in ((9.0, 0.03), (11.0, 0.01 if variant == "trained" else 0.5), (14.0, 0.02))
+    ]
+    saes = pd.DataFrame(rows, columns=["variant", "k", "seed", "true_l0", "c_dec", "c_enc", "mcc"])
+    levels = {9.0: 0.2, 11.0: 0.055, 14.0: 0.05}
+    projections = pd.DataFrame(
+        [(variant, k, n, level if n == 18 else 9.0) for variant in ("trained", "truth") for k, level in levels.items()
+         for n in (17, 18)],
+        columns=["variant", "k", "n", "s_n"],
+    )  # fmt: skip
+    assert sweep_headline(Tables(saes, projections, pd.DataFrame()), n=18) == {
+        "seeds": 2,
+        "true_l0": 10.9,
+        "k_of_least_c_dec": 11,
+        "k_of_least_c_enc": 9,
+        "k_where_s_n_levels": 11,
+        "recovered_at_true_l0": 0.5,
+    }

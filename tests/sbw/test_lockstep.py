@@ -303,6 +303,11 @@ def test_what_is_not_supported_is_refused_by_name(sae: Callable[[], SAE], messag
         train_lockstep([sae()], lambda: iter([]), steps=1, lr=LR)
 
 
+def test_a_schedule_of_what_has_no_k_is_refused() -> None:
+    with pytest.raises(ValueError, match="`schedules` are of BatchTopK's k: JumpReLUTrainingSAE has none"):
+        train_lockstep([jumprelu()], lambda: iter([]), steps=1, lr=LR, schedules=[KSchedule(20, 11)])
+
+
 def test_saes_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match="`d_sae` must be the same for all SAEs, got 50 and 60"):
         train_lockstep([batchtopk(5, 50), batchtopk(5, 60)], lambda: iter([]), steps=1, lr=LR)

@@ -109,6 +109,12 @@ def test_draws_what_saelens_draws(toy: Toy) -> None:
     assert torch.equal(toy.embed(toy.sample(64, seeded(7))), expected)
 
 
+def test_stream_draws_what_sample_draws(toy: Toy) -> None:
+    stream, generator = toy.stream(64, seeded(7)), seeded(7)
+    for _ in range(3):
+        torch.testing.assert_close(next(stream), toy.embed(toy.sample(64, generator)))
+
+
 def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:
     acts = toy.sample(64, seeded(0))
     save_toy(toy, acts, tmp_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.style import save_figure, styled
@@ -42,11 +43,43 @@ def cosines() -> list[pd.DataFrame]:
     return [table, pd.DataFrame({"k": [9.0], "true_l0": [10.954], "mcc": [0.91234]})]
 
 
+SAES = pd.DataFrame(
+    [
+        {"variant": variant, "k": k, "seed": seed, "true_l0": 10.9, "c_dec": 0.1 * k + 0.01 * (seed or 0), "mcc": 0.9}
+        for variant, seed in (("trained", 0), ("trained", 1), ("truth", None))
+        for k in (9.0, 11.0, 14.0)
+    ]
+).astype({"seed": "Int64"})
+SAES = SAES.assign(
+    c_dec_over_null=SAES["c_dec"] / 0.08, c_enc=0.02 * SAES["k"], variance_explained_about_zero=0.04 * SAES["k"]
+)
+
+
+def projections() -> list[pd.DataFrame]:
+    rows = [SAES.assign(n=n, s_n=n / 100 + SAES["c_dec"]) for n in range(1, 50)]
+    return [pd.concat(rows), SAES]
+
+
+def saes() -> list[pd.DataFrame]:
+    return [SAES]
+
+
+def sweep_cosines() -> list[pd.DataFrame]:
+    one = cosines()[0]
+    every = [one.assign(k=k, seed=seed) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
+    keys = [(k, seed, 10.9, 0.9) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
+    return [pd.concat(every), pd.DataFrame(keys, columns=["k", "seed", "true_l0", "mcc"])]
+
+
 TABLES = {
     "pretrained_l0": pretrained,
     "firing_probabilities": toy_features,
     "correlation_matrix": correlations,
     "cosine_heatmap": cosines,
+    "projection": projections,
+    "pairwise_cosine": saes,
+    "tradeoff": saes,
+    "cosine_heatmaps": sweep_cosines,
 }
 
 
@@ -108,3 +141,44 @@ def test_cosine_heatmap_puts_matched_features_on_the_diagonal_and_the_rest_last(
     decoder = figure.axes[1].collections[0].get_array().reshape(6, 5)
     np.testing.assert_allclose(decoder, np.vstack([np.eye(5), np.zeros(5)]))
     assert figure.get_suptitle() == "k = 9, true L0 = 10.95: MCC = 0.912"
+
+
+def rule_of(axes: Axes) -> list[float]:
+    return [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+
+
+def test_projection_has_a_panel_an_n_with_mean_band_and_rule() -> None:
+    figure = drawn("projection", projections())
+    assert [axes.get_title() for axes in figure.axes] == [f"n = {n}" for n in PARAMS.projection.ns]
+    for axes, n in zip(figure.axes, PARAMS.projection.ns, strict=True):
+        np.testing.assert_allclose(axes.lines[0].get_xdata(), [9, 11, 14])
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), n / 100 + 0.1 * np.array([9, 11, 14]) + 0.005)
+        edges = axes.collections[0].get_paths()[0].vertices[:, 1]
+        assert edges.min() == pytest.approx(n / 100 + 0.9)
+        assert edges.max() == pytest.approx(n / 100 + 1.41)
+        assert rule_of(axes) == [10.9]
+    assert "2 seeds" in figure.get_suptitle()
+
+
+def test_pairwise_cosine_has_both_sides_the_null_and_the_rule() -> None:
+    decoder, encoder = drawn("pairwise_cosine", saes()).axes
+    np.testing.assert_allclose(decoder.lines[0].get_ydata(), [0.905, 1.105, 1.405])
+    np.testing.assert_allclose(encoder.lines[0].get_ydata(), [0.18, 0.22, 0.28])
+    for axes in (decoder, encoder):
+        assert axes.lines[1].get_ydata()[0] == pytest.approx(0.08)
+        assert rule_of(axes) == [10.9]
+
+
+def test_tradeoff_has_the_trained_and_the_truth() -> None:
+    (axes,) = drawn("tradeoff", saes()).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["trained (2 seeds)", "true features"]
+    for line in axes.lines[:2]:
+        np.testing.assert_allclose(line.get_ydata(), [0.36, 0.44, 0.56])
+
+
+def test_cosine_heatmaps_have_a_panel_a_k_of_the_first_seed() -> None:
+    figure = drawn("cosine_heatmaps", sweep_cosines())
+    assert [axes.get_title() for axes in figure.axes] == [f"k = {k:g} (MCC 0.90)" for k in PARAMS.cosine_heatmaps.ks]
+    expected = np.vstack([np.eye(5), np.zeros(5)])
+    np.testing.assert_allclose(figure.axes[0].collections[0].get_array().reshape(6, 5), expected)
+    assert "seed 0" in figure.get_suptitle()
