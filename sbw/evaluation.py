@@ -18,7 +18,7 @@ from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.recovery import recovery
 from sbw.tables import column
 from sbw.toy import Sample, Toy
-from sbw.workers import in_parallel, processors
+from sbw.workers import in_parallel, processors, stop_if_orphaned
 
 _KEYS = [
     column("stage", pa.string(), "stage that trained the SAE"),
@@ -124,7 +124,7 @@ def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
     """Where a sweep's metrics point, by the mean over its seeds.
 
     The k of the least c_dec and c_enc, the first k whose s_n lies within 0.01 of the least (above it the curve is
-    flat), and the share of the seeds nearest the true L0 that recover every feature (MCC above 0.99).
+    flat), and the share of the seeds at the k nearest the true L0 that recover every feature (MCC above 0.99).
     """
     trained = tables.saes[tables.saes["variant"] == "trained"]
     means = trained.groupby("k")[["c_dec", "c_enc", "true_l0"]].mean()
@@ -146,14 +146,12 @@ def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
 def _measure(
     subjects: Sequence[Subject], toy: Toy, sample: Sample
 ) -> list[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
-    return [
-        (
-            sae_row(subject, toy, sample),
-            projection_rows(subject, sample),
-            cosine_rows(subject, toy) if subject.seed is not None else pd.DataFrame(),
-        )
-        for subject in tqdm(subjects, desc="evaluate", unit="SAE", disable=None)
-    ]
+    measured = []
+    for subject in tqdm(subjects, desc="evaluate", unit="SAE", disable=None):
+        stop_if_orphaned()
+        cosines = cosine_rows(subject, toy) if subject.seed is not None else pd.DataFrame()
+        measured.append((sae_row(subject, toy, sample), projection_rows(subject, sample), cosines))
+    return measured
 
 
 @torch.no_grad()

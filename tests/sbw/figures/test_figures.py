@@ -109,7 +109,7 @@ def test_pretrained_l0_has_a_panel_a_selected_model() -> None:
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [f"model-{m} (n = 3)\nmean 30.0, median 20" for m in range(3)]
     for axes in figure.axes:
-        assert [line.get_xdata()[0] for line in axes.lines] == [30, 20]
+        assert [np.asarray(line.get_xdata())[0] for line in axes.lines] == [30, 20]
         assert sum(bar.get_height() for bar in axes.patches) == 3
     assert "9 public SAEs of 3 models, median 20" in figure.get_suptitle()
 
@@ -144,15 +144,15 @@ def test_cosine_heatmap_puts_matched_features_on_the_diagonal_and_the_rest_last(
 
 
 def rule_of(axes: Axes) -> list[float]:
-    return [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    return [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_linestyle() == ":"]
 
 
 def test_projection_has_a_panel_an_n_with_mean_band_and_rule() -> None:
     figure = drawn("projection", projections())
     assert [axes.get_title() for axes in figure.axes] == [f"n = {n}" for n in PARAMS.projection.ns]
     for axes, n in zip(figure.axes, PARAMS.projection.ns, strict=True):
-        np.testing.assert_allclose(axes.lines[0].get_xdata(), [9, 11, 14])
-        np.testing.assert_allclose(axes.lines[0].get_ydata(), n / 100 + 0.1 * np.array([9, 11, 14]) + 0.005)
+        np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata()), [9, 11, 14])
+        np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata()), n / 100 + 0.1 * np.array([9, 11, 14]) + 0.005)
         edges = axes.collections[0].get_paths()[0].vertices[:, 1]
         assert edges.min() == pytest.approx(n / 100 + 0.9)
         assert edges.max() == pytest.approx(n / 100 + 1.41)
@@ -162,10 +162,10 @@ def test_projection_has_a_panel_an_n_with_mean_band_and_rule() -> None:
 
 def test_pairwise_cosine_has_both_sides_the_null_and_the_rule() -> None:
     decoder, encoder = drawn("pairwise_cosine", saes()).axes
-    np.testing.assert_allclose(decoder.lines[0].get_ydata(), [0.905, 1.105, 1.405])
-    np.testing.assert_allclose(encoder.lines[0].get_ydata(), [0.18, 0.22, 0.28])
+    np.testing.assert_allclose(np.asarray(decoder.lines[0].get_ydata()), [0.905, 1.105, 1.405])
+    np.testing.assert_allclose(np.asarray(encoder.lines[0].get_ydata()), [0.18, 0.22, 0.28])
     for axes in (decoder, encoder):
-        assert axes.lines[1].get_ydata()[0] == pytest.approx(0.08)
+        assert np.asarray(axes.lines[1].get_ydata())[0] == pytest.approx(0.08)
         assert rule_of(axes) == [10.9]
 
 
@@ -173,7 +173,7 @@ def test_tradeoff_has_the_trained_and_the_truth() -> None:
     (axes,) = drawn("tradeoff", saes()).axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["trained (2 seeds)", "true features"]
     for line in axes.lines[:2]:
-        np.testing.assert_allclose(line.get_ydata(), [0.36, 0.44, 0.56])
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), [0.36, 0.44, 0.56])
 
 
 def test_cosine_heatmaps_have_a_panel_a_k_of_the_first_seed() -> None:
