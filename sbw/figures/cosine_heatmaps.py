@@ -14,11 +14,15 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: CosineHeatmaps) -> F
     seed = cosines["seed"].iloc[0]
     one = cosines[cosines["seed"] == seed]
     rows = -(-len(params.ks) // params.columns)
-    figure = new_figure(params.columns * params.panel_width, rows * params.panel_height + 0.3)
-    for axes, k in zip(panels(figure, len(params.ks), params.columns), params.ks, strict=True):
+    figure = new_figure(
+        params.columns * params.panel_width + 0.7, rows * params.panel_height + 0.3
+    )  # + colour bar, title
+    grid = panels(figure, len(params.ks), params.columns)
+    for axes, k in zip(grid, params.ks, strict=True):
         cosine_panel(axes, one[one["k"] == k], "decoder", bar=False)
         mcc = saes.loc[(saes["k"] == k) & (saes["seed"] == seed), "mcc"].item()
         axes.set(xlabel="", ylabel="", title=f"k = {k:g} (MCC {mcc:.2f})")
+    figure.colorbar(grid[0].collections[0], ax=grid, shrink=0.4, aspect=30, label="cosine similarity")
     figure.supxlabel("true feature", fontsize=7)
     figure.supylabel("latent, matched to features", fontsize=7)
     figure.suptitle(f"Decoder cosine with the true features, true L0 = {saes['true_l0'].iloc[0]:.2f}, seed {seed}")

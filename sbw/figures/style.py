@@ -75,12 +75,12 @@ def band(axes: Axes, table: pd.DataFrame, y: str, label: str | None = None) -> N
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def mark_true_l0(axes: Axes, saes: pd.DataFrame, *, label: bool) -> None:
-    """A rule at the true L0 of the table's toy, named where `label`."""
+def mark_true_l0(axes: Axes, saes: pd.DataFrame, *, label: bool, height: float = 1.0) -> None:
+    """A rule at the true L0 of the table's toy, named at a share `height` of the axes if `label`."""
     true_l0 = saes["true_l0"].iloc[0]
     axes.axvline(true_l0, color=RED, linestyle=":", linewidth=0.9)
     if label:
-        axes.annotate("true L0", (true_l0, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+        axes.annotate("true L0", (true_l0, height), xycoords=("data", "axes fraction"), xytext=(3, -2),
                       textcoords="offset points", va="top", fontsize=6, color=RED)  # fmt: skip
 
 

@@ -16,7 +16,7 @@ def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
     trained, truth = (saes[saes["variant"] == variant] for variant in ("trained", "truth"))
     band(axes, trained, "variance_explained_about_zero", label=f"trained ({seeds_of(saes)})")
     axes.plot(truth["k"], truth["variance_explained_about_zero"], color=ORANGE, linestyle="--", label="true features")
-    mark_true_l0(axes, saes, label=True)
+    mark_true_l0(axes, saes, label=True, height=0.6)
     axes.set_xlabel("L0 (k)")
     axes.set_ylabel("variance explained (about zero)")
     axes.set_title("Below the true L0, wrong features reconstruct better")
