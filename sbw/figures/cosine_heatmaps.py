@@ -14,9 +14,8 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: CosineHeatmaps) -> F
     seed = cosines["seed"].iloc[0]
     one = cosines[cosines["seed"] == seed]
     rows = -(-len(params.ks) // params.columns)
-    figure = new_figure(
-        params.columns * params.panel_width + 0.7, rows * params.panel_height + 0.3
-    )  # + colour bar, title
+    # The colour bar and the title need room of their own.
+    figure = new_figure(params.columns * params.panel_width + 0.7, rows * params.panel_height + 0.3)
     grid = panels(figure, len(params.ks), params.columns)
     for axes, k in zip(grid, params.ks, strict=True):
         cosine_panel(axes, one[one["k"] == k], "decoder", bar=False)
