@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
+from jaxtyping import Float
 from sae_lens import SAE
 from torch import Tensor
 from tqdm import tqdm
 
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
-from sbw.metrics.projection import decoder_projections
+from sbw.metrics.projection import decoder_projections, nth_projections
 from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.recovery import recovery
-from sbw.tables import column
+from sbw.tables import column, save_table
 from sbw.toy import Sample, Toy
 from sbw.workers import in_parallel, processors, stop_if_orphaned
 
@@ -25,9 +28,13 @@ _KEYS = [
     column("toy", pa.string(), "toy that it was trained on"),
     column("architecture", pa.string(), "architecture that it was trained as"),
     column("variant", pa.string(), "trained, or truth: the true features made to keep k latents a sample"),
-    column("k", pa.float64(), "L0 that it was trained for"),
-    column("seed", pa.int64(), "seed of its initial weights; null for the truth"),
+    column("k", pa.float64(), "L0 that it was trained for, at the end; null where a coefficient decides"),
+    column("initial_k", pa.float64(), "L0 at the start of the training, where it moved; else null"),
+    column("l0_coefficient", pa.float64(), "of the sparsity loss, for JumpReLU; else null"),
+    column("samples", pa.int64(), "activations it was trained on, where the experiment varies that; else null"),
+    column("seed", pa.int64(), "of its initial weights, or of its activations if they are the truth; null: untrained"),
 ]
+_NULLABLE = {"k": "Float64", "initial_k": "Float64", "l0_coefficient": "Float64", "samples": "Int64", "seed": "Int64"}
 SAES = pa.schema(
     [
         *_KEYS,
@@ -53,6 +60,14 @@ SAES = pa.schema(
 PROJECTIONS = pa.schema(
     [*_KEYS, column("n", pa.int64(), "latents a sample"), column("s_n", pa.float64(), "nth decoder projection")]
 )
+HISTOGRAMS = pa.schema(
+    [
+        *_KEYS,
+        column("from", pa.float64(), "lower edge of the bin of decoder projections, in the units of the activations"),
+        column("to", pa.float64(), "upper edge of the bin"),
+        column("density", pa.float64(), "share of the projections in the bin, over its width"),
+    ]
+)
 COSINES = pa.schema(
     [
         *_KEYS,
@@ -72,6 +87,8 @@ class Tables(NamedTuple):
     """A row an SAE, with the columns of `SAES`."""
     projections: pd.DataFrame
     """A row an SAE and n, with the columns of `PROJECTIONS`."""
+    histograms: pd.DataFrame
+    """A row a trained SAE and bin, with the columns of `HISTOGRAMS`."""
     cosines: pd.DataFrame
     """A row a trained SAE, latent and feature, with the columns of `COSINES`."""
 
@@ -83,33 +100,36 @@ class Subject:
     sae: SAE[Any]
     stage: str
     toy: str
-    seed: int | None = None
-    """Seed of the initial weights; None for the true SAE, which has none."""
+    keys: dict[str, float]
+    """What it is known by: k, seed and whatever else of `initial_k`, `l0_coefficient` and `samples` was varied."""
 
     @property
-    def keys(self) -> dict[str, Any]:
+    def trained(self) -> bool:
+        """Whether it was trained: the true SAE, which was not, has no seed."""
+        return "seed" in self.keys
+
+    @property
+    def columns(self) -> dict[str, Any]:
         """The columns that every row of the SAE begins with."""
-        training = self.sae.cfg.metadata
         return {
             "stage": self.stage,
             "toy": self.toy,
-            "architecture": training.training_architecture,
-            "variant": "trained" if self.seed is not None else "truth",
-            "k": float(training.training_architecture_details["k"]),
-            "seed": self.seed,
+            "architecture": self.sae.cfg.metadata.training_architecture,
+            "variant": "trained" if self.trained else "truth",
+            **{name: self.keys.get(name) for name in _NULLABLE},
         }
 
 
-def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample) -> Tables:
-    """Measure SAEs on a sample, several at once."""
+def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int) -> Tables:
+    """Measure SAEs on a sample, several at once; `bins` are those of the histograms."""
     shares = min(len(subjects), processors())
-    tasks = [partial(_measure, subjects[share::shares], toy, sample) for share in range(shares)]
+    tasks = [partial(_measure, subjects[share::shares], toy, sample, bins) for share in range(shares)]
     measured: list[Any] = [None] * len(subjects)
     for share, rows in enumerate(in_parallel(tasks)):
         measured[share::shares] = rows
-    saes, projections, cosines = zip(*measured, strict=True)
-    tables = Tables(pd.DataFrame(saes), pd.concat(projections), pd.concat([rows for rows in cosines if len(rows)]))
-    return Tables(*(table.astype({"seed": "Int64"}).reset_index(drop=True) for table in tables))
+    saes, *parts = zip(*measured, strict=True)
+    tables = Tables(_frame(saes), *(pd.concat([rows for rows in part if len(rows)]) for part in parts))
+    return Tables(*(table.reset_index(drop=True) for table in tables))
 
 
 def headline(tables: Tables, n: int) -> dict[str, float]:
@@ -143,14 +163,14 @@ def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _measure(
-    subjects: Sequence[Subject], toy: Toy, sample: Sample
-) -> list[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
+def _measure(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int) -> list[tuple[Any, ...]]:
     measured = []
     for subject in tqdm(subjects, desc="evaluate", unit="SAE", disable=None):
         stop_if_orphaned()
-        cosines = cosine_rows(subject, toy) if subject.seed is not None else pd.DataFrame()
-        measured.append((sae_row(subject, toy, sample), projection_rows(subject, sample), cosines))
+        projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
+        only_of_trained = (histogram_rows(subject, projections, bins), cosine_rows(subject, toy))
+        rest = only_of_trained if subject.trained else (pd.DataFrame(), pd.DataFrame())
+        measured.append((sae_row(subject, toy, sample), projection_rows(subject, projections), *rest))
     return measured
 
 
@@ -161,7 +181,7 @@ def sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
     found = recovery(sae, toy.features, sample.feature_acts)
     c_dec = pairwise_cosine(sae.W_dec)
     return {
-        **subject.keys,
+        **subject.columns,
         "d_in": sae.cfg.d_in,
         "d_sae": sae.cfg.d_sae,
         "true_l0": found.true_l0,
@@ -180,11 +200,16 @@ def sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
     }
 
 
-@torch.no_grad()
-def projection_rows(subject: Subject, sample: Sample) -> pd.DataFrame:
+def projection_rows(subject: Subject, projections: Float[Tensor, "b h"]) -> pd.DataFrame:
     """One SAE's rows of `PROJECTIONS`: s_n^dec for n = 1 … d_sae − 1."""
-    projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
-    return pd.DataFrame({**subject.keys, "n": range(1, len(projections) + 1), "s_n": projections.double()})
+    s_n = nth_projections(projections)
+    return _frame({**subject.columns, "n": range(1, len(s_n) + 1), "s_n": s_n.double()})
+
+
+def histogram_rows(subject: Subject, projections: Float[Tensor, "b h"], bins: int) -> pd.DataFrame:
+    """One SAE's rows of `HISTOGRAMS`: bins of one width from the least projection to the greatest."""
+    density, edges = np.histogram(projections.numpy(), bins=bins, density=True)
+    return _frame({**subject.columns, "from": edges[:-1], "to": edges[1:], "density": density})
 
 
 @torch.no_grad()
@@ -196,11 +221,26 @@ def cosine_rows(subject: Subject, toy: Toy) -> pd.DataFrame:
     matched = match_features(decoder)
     latent, feature = torch.cartesian_prod(torch.arange(len(decoder)), torch.arange(len(truth))).T
     rows = {
-        **subject.keys,
+        **subject.columns,
         "latent": latent,
         "matched_feature": pd.Series(matched[latent], dtype="Int64").where((matched[latent] >= 0).numpy()),
         "feature": feature,
         "encoder_cosine": encoder.double().flatten(),
         "decoder_cosine": decoder.double().flatten(),
     }
-    return pd.DataFrame(rows)
+    return _frame(rows)
+
+
+def save_tables(tables: Tables, folder: Path) -> None:
+    """Write each table to `folder`, as NAME.parquet."""
+    for name, schema in (
+        ("saes", SAES),
+        ("projections", PROJECTIONS),
+        ("histograms", HISTOGRAMS),
+        ("cosines", COSINES),
+    ):
+        save_table(getattr(tables, name), schema, folder / f"{name}.parquet")
+
+
+def _frame(rows: Any) -> pd.DataFrame:
+    return pd.DataFrame(rows).astype(_NULLABLE)

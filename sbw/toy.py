@@ -21,14 +21,16 @@ from sae_lens.synthetic import (
     compute_superposition_stats,
     create_correlation_matrix_from_correlations,
     linear_firing_probabilities,
+    orthogonal_initializer,
+    zipfian_firing_probabilities,
 )
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sbw.params import Correlation, ToyParams
+from sbw.gating import where_above
+from sbw.params import Correlation, LinearFiring, ToyParams, ZipfFiring
 from sbw.rng import drawing_from
-from sbw.selection import where_above
 from sbw.tables import column
 
 FEATURES = pa.schema(
@@ -95,19 +97,38 @@ class Sample:
 def build_toy(params: ToyParams) -> Toy:
     """Make the toy that a section of `toys` describes.
 
-    Features are orthogonal wherever `num_features <= d_in`. They fire by a Gaussian copula: feature i is active where
-    the i-th of `num_features` correlated normals exceeds the threshold that gives it its firing probability, with
-    activation ReLU(mean + std * gaussian).
+    Features are orthogonal where `num_features <= d_in` and `orthogonalization_steps` suffice. They fire by a Gaussian
+    copula: feature i is active where the i-th of `num_features` correlated normals exceeds the threshold that gives it
+    its firing probability, with activation ReLU(mean + std * gaussian).
     """
-    features = FeatureDictionary(params.num_features, params.d_in, seed=params.seed)
-    firing = params.firing_probability
-    probabilities = linear_firing_probabilities(params.num_features, max_prob=firing.max, min_prob=firing.min)
+    count = params.num_features
+    orthogonal = orthogonal_initializer(num_steps=params.orthogonalization_steps)
+    features = FeatureDictionary(count, params.d_in, initializer=orthogonal, seed=params.seed)
+    probabilities = _firing_probabilities(count, params.firing_probability)
+    correlation = params.correlation
     return _assemble(
         feature_vectors=features.feature_vectors.detach(),
         firing_probabilities=probabilities,
         mean_magnitudes=torch.full_like(probabilities, params.magnitude.mean),
         std_magnitudes=torch.full_like(probabilities, params.magnitude.std),
-        correlation_matrix=random_correlation_matrix(params.num_features, params.correlation),
+        correlation_matrix=random_correlation_matrix(count, correlation) if correlation else torch.eye(count),
+    )
+
+
+def with_hub(toy: Toy, rho: float) -> Toy:
+    """The toy with feature 0 correlated by `rho` with every other feature, and those with each other not at all.
+
+    A hair is taken off rho, since the greatest possible one, 1 / √(f − 1), has no Cholesky factor.
+    """
+    matrix = torch.eye(toy.features.num_features)
+    matrix[0, 1:] = matrix[1:, 0] = rho * (1 - 1e-5)
+    acts = toy.activations
+    return _assemble(
+        toy.features.feature_vectors.detach(),
+        acts.firing_probabilities,
+        acts.mean_firing_magnitudes,
+        acts.std_firing_magnitudes,
+        matrix,
     )
 
 
@@ -210,6 +231,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def _firing_probabilities(count: int, firing: LinearFiring | ZipfFiring) -> Float[Tensor, " f"]:
+    if isinstance(firing, ZipfFiring):
+        return zipfian_firing_probabilities(count, firing.exponent, max_prob=firing.max, min_prob=firing.min)
+    return linear_firing_probabilities(count, max_prob=firing.max, min_prob=firing.min)
 
 
 def _assemble(

@@ -9,29 +9,28 @@ from stages.cli import one_of, run, whole, whole_folder, write_json
 def main(params: Params, stage: str, summary: str) -> None:
     one_of("stage", stage, ["train", "sweep"])
 
-    from sbw.evaluation import COSINES, PROJECTIONS, SAES, Subject, evaluate, headline, sweep_headline
+    from sbw.evaluation import Subject, evaluate, headline, save_tables, sweep_headline
+    from sbw.experiments.grid import cells
     from sbw.saes import load_sae, true_sae
-    from sbw.tables import save_table
     from sbw.toy import load_sample, load_toy
 
     section = params.sweep if stage == "sweep" else params.train
     toy = load_toy(Path("data/toy", section.toy))
-    sample = load_sample(toy, Path("data/toy", section.toy))
     if stage == "train":
-        subjects = [Subject(load_sae(Path("data/sae/train")), stage, section.toy, params.train.seed)]
+        sae = load_sae(Path("data/sae/train"))
+        keys = {"k": sae.cfg.metadata.training_architecture_details["k"], "seed": params.train.seed}
+        subjects = [Subject(sae, stage, section.toy, keys)]
     else:
         subjects = [
-            Subject(load_sae(Path(f"data/sae/sweep/k={k:g}/seed={seed}")), stage, section.toy, seed)
-            for k in params.sweep.ks
-            for seed in params.sweep.seeds
+            Subject(load_sae(Path("data/sae/sweep", cell.folder)), stage, section.toy, cell.keys)
+            for cell in cells(params.sweep, toy)
         ]
-        subjects += [Subject(true_sae(k, toy.features), stage, section.toy) for k in params.sweep.ks]
-    tables = evaluate(subjects, toy, sample)
+        subjects += [Subject(true_sae(k, toy.features), stage, section.toy, {"k": k}) for k in params.sweep.ks]
+    sample = load_sample(toy, Path("data/toy", section.toy))
+    tables = evaluate(subjects, toy, sample, params.evaluate.bins)
     numbers = (headline if stage == "train" else sweep_headline)(tables, params.evaluate.n)
     with whole_folder(Path("data/metrics", stage)) as folder, whole(Path(summary)) as path:
-        save_table(tables.saes, SAES, folder / "saes.parquet")
-        save_table(tables.projections, PROJECTIONS, folder / "projections.parquet")
-        save_table(tables.cosines, COSINES, folder / "cosines.parquet")
+        save_tables(tables, folder)
         write_json(numbers, path)
     print(", ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
 

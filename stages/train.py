@@ -11,12 +11,22 @@ def main(params: Params) -> None:
 
     from sbw.saes import initial_sae, save_sae
     from sbw.toy import load_toy
-    from sbw.training import train_on_toy
+    from sbw.training import progress, train_on_toy
 
     train = params.train
     toy = load_toy(Path("data/toy", train.toy))
     sae = initial_sae(params.k, toy.features.hidden_dim, train.d_sae, train.seed)
-    curve = pd.DataFrame(train_on_toy([sae], toy, train, train.log_every, f"train k={params.k:g}"))
+    with progress(f"train k={params.k:g}", train.steps()) as bar:
+        points = train_on_toy(
+            [sae],
+            toy,
+            train,
+            stream_seed=train.stream_seed,
+            samples=train.samples,
+            log_every=train.log_every,
+            bar=bar,
+        )
+    curve = pd.DataFrame(points)
     with whole_folder(Path("data/sae/train")) as folder, whole(Path("plots/training_curve.csv")) as csv:
         save_sae(sae, folder)
         curve[["step", "loss", "l0"]].to_csv(csv, index=False)

@@ -20,6 +20,21 @@ QUICK: dict[str, Any] = {
     "sweep.samples": 65_536,
     "sweep.ks": [9, 11],
     "figures.cosine_heatmaps.ks": [9, 11],
+    "figures.histograms.ks": [9, 11],
+    "figures.low_l0_mse.ks": [9],
+    **{
+        f"experiments.{name}.samples": 8_192
+        for name in ("finetune", "superposition", "jumprelu", "mixing", "mixing_l0", "mixing_superposed", "mixing_zipf")
+    },
+    "experiments.transition.samples": 8_192,
+    "experiments.transition.ramps": [
+        {"initial_k": 20, "k": 11, "ramp_from": 0.2, "ramp_to": 0.75, "samples": 8_192},
+        {"initial_k": 2, "k": 11, "ramp_from": 0.0, "ramp_to": 0.8, "samples": 16_384},
+    ],
+    "experiments.superposition.ks": [9, 11],
+    "experiments.jumprelu.l0_coefficients": [0.1, 1.0],
+    "experiments.mixing.rhos": [-0.4, 0.4],
+    "experiments.mixing.seeds": [0, 1],
 }
 
 

@@ -4,12 +4,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.style import cosine_panel, new_figure, panels
-from sbw.params import CosineHeatmaps
+from sbw.params import PanelPerK
 
 TABLES = ["cosines", "saes"]
 
 
-def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: CosineHeatmaps) -> Figure:
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: PanelPerK) -> Figure:
     """A decoder heatmap a k, of the sweep's first seed, reordered to put matched features on the diagonal."""
     seed = cosines["seed"].iloc[0]
     one = cosines[cosines["seed"] == seed]

@@ -40,3 +40,21 @@ def match_features(cosines: Float[Tensor, "h f"]) -> Int[Tensor, " h"]:
     matched = torch.full((len(cosines),), -1)
     matched[torch.as_tensor(latents)] = torch.as_tensor(features)
     return matched
+
+
+def mixing(
+    decoder: Float[Tensor, "h f"], features: Float[Tensor, "f f"], feature: int
+) -> tuple[Int[Tensor, " m"], Float[Tensor, " m"]]:
+    """How much of one feature the latents of the others hold: u_i · f_j − f_m(i) · f_j, signed.
+
+    Args:
+        decoder: cosines of decoder rows with features, u_i · f_j.
+        features: cosines of the features with each other, which superposition makes nonzero and which are no mixing.
+        feature: j.
+
+    Returns:
+        The latents i that are matched to another feature m(i), one to one, and the mixing of each.
+    """
+    matched = match_features(decoder)
+    others = torch.nonzero((matched >= 0) & (matched != feature)).flatten()
+    return others, decoder[others, feature] - features[matched[others], feature]

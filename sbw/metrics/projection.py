@@ -12,13 +12,18 @@ from torch.nn.functional import normalize
 
 def decoder_projections(
     x: Float[Tensor, "b d"], W_dec: Float[Tensor, "h d"], b_dec: Float[Tensor, " d"]
-) -> Float[Tensor, " h-1"]:
-    """s_n^dec for n = 1 … h − 1, in the units of x (§4.1 of arXiv 2508.16560).
+) -> Float[Tensor, "b h"]:
+    """(x − b_dec) Uᵀ in the units of x, U the decoder's rows made unit-norm, u_i = d_i / ‖d_i‖."""
+    return (x - b_dec) @ normalize(W_dec, dim=1).T
 
-    With unit-norm rows u_i = d_i / ‖d_i‖, the b·h values of (x − b_dec) Uᵀ are sorted in descending order, and s_n is
-    the one at index n·b: the threshold that keeps n latents a sample.
+
+def nth_projections(projections: Float[Tensor, "b h"]) -> Float[Tensor, " h-1"]:
+    """s_n^dec for n = 1 … h − 1 (§4.1 of arXiv 2508.16560).
+
+    The b·h decoder projections are sorted in descending order, and s_n is the one at index n·b: the threshold that
+    keeps n latents a sample.
     """
-    projections = (x - b_dec) @ normalize(W_dec, dim=1).T
+    b, h = projections.shape
     # numpy's sort is several times faster than torch's.
     ascending = torch.from_numpy(np.sort(projections.numpy(), axis=None))
-    return ascending[ascending.numel() - 1 - len(x) * torch.arange(1, len(W_dec))]
+    return ascending[ascending.numel() - 1 - b * torch.arange(1, h)]

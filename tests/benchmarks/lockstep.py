@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from sae_lens.synthetic import train_toy_sae
 
-from sbw.lockstep import train_lockstep
+from sbw.lockstep.trainer import train_lockstep
 from sbw.params import load_params
 from sbw.rng import drawing_from, seeded
 from sbw.saes import initial_sae

@@ -1,4 +1,4 @@
-"""Trains many small SAEs of one shape in lockstep on one stream of activations: the fast trainer.
+"""Trains many small SAEs of one shape in lockstep on one stream of activations.
 
 The arithmetic is that of SAELens 6.54's `SAETrainer`, with the backward pass written out (replicas.py). What all SAEs
 share is drawn once a process, and nothing is sorted to select. On CPUs the SAEs are dealt out to processes,
@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from sae_lens import BatchTopKTrainingSAE, JumpReLUTrainingSAE, TrainingSAE
-from sae_lens.training.activation_scaler import ActivationScaler
 from torch import Tensor
 
-from sbw.replicas import BatchTopKReplicas, JumpReLUReplicas, Replicas, StepLog, Trained
-from sbw.schedule import KSchedule, constant
+from sbw.lockstep.batchtopk import BatchTopKReplicas
+from sbw.lockstep.jumprelu import JumpReLUReplicas
+from sbw.lockstep.replicas import Replicas, StepLog, Trained
+from sbw.lockstep.transition import TransitionTrainingSAE
 from sbw.workers import in_parallel, processors, stop_if_orphaned
 
 Stream = Iterator[Float[Tensor, "b d"]]
@@ -32,6 +33,7 @@ CHUNK = 25
 _REPLICAS: dict[type, type[Replicas]] = {
     BatchTopKTrainingSAE: BatchTopKReplicas,
     JumpReLUTrainingSAE: JumpReLUReplicas,
+    TransitionTrainingSAE: BatchTopKReplicas,
 }
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "apply_b_dec_to_input": (True,),
@@ -44,7 +46,7 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "reshape_activations": ("none",),
     "use_sparse_activations": (False,),
 }
-_MAY_DIFFER = {"k", "l0_coefficient", "metadata"}
+_MAY_DIFFER = {"initial_k", "k", "l0_coefficient", "metadata", "ramp_from", "ramp_to"}
 _NORM_BATCHES = 1000  # what SAELens's toy loop estimates the norm of the activations from
 
 
@@ -70,7 +72,6 @@ def train_lockstep(
     *,
     steps: int,
     lr: float,
-    schedules: Sequence[KSchedule] | None = None,
     log_every: int = CHUNK,
     device: str = "cpu",
     processes: int | None = None,
@@ -82,12 +83,11 @@ def train_lockstep(
     What becomes of an SAE depends on its initial weights and the stream alone, not on the others beside it.
 
     Args:
-        saes: BatchTopK or JumpReLU training SAEs of one configuration but for `k` and `l0_coefficient`.
+        saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
         stream: begins the stream, the same each time, since each process draws its own: `steps` batches, and 1,000
             before them where the SAEs normalise by the expected norm.
         steps: batches to train on.
         lr: Adam's learning rate.
-        schedules: an SAE each, k over the training; by default its own k throughout. BatchTopK only.
         log_every: steps between two points of the training curves.
         device: where to train.
         processes: how many to deal the SAEs out to; by default what is fastest. Does not change the result.
@@ -99,16 +99,9 @@ def train_lockstep(
     Raises:
         ValueError: the SAEs differ, have an option that is not supported, or the loss of one stops being finite.
     """
-    _refuse_unsupported(saes)
-    if schedules is not None and not isinstance(saes[0], BatchTopKTrainingSAE):
-        raise ValueError(f"`schedules` are of BatchTopK's k: {type(saes[0]).__name__} has none")
-    schedules = schedules or [constant(getattr(sae.cfg, "k", 0)) for sae in saes]
-    at_once = len(saes) if _steps_at_once(device) else 1
-    shares = 1 if at_once > 1 else min(len(saes), processes or _best_shares(len(saes), processors()))
-    groups = [
-        _Group(first, saes[first : first + at_once], schedules[first : first + at_once], steps, lr, device)
-        for first in range(0, len(saes), at_once)
-    ]
+    _refuse_unsupported(saes, steps)
+    groups = _groups(saes, steps, lr, device)
+    shares = min(len(groups), processes or _best_shares(len(groups), processors()))
     train = partial(_train, stream=stream, steps=steps, log_every=log_every, normalise=_normalises(saes[0]))
     tasks = [partial(train, groups[share::shares]) for share in range(shares)]
     tasks[0] = partial(tasks[0], on_chunk=on_chunk)
@@ -171,6 +164,12 @@ def _train(
     return points, [group.replicas.trained() for group in groups], scale
 
 
+def _groups(saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str) -> list[_Group]:
+    at_once = len(saes) if _steps_at_once(device) else 1
+    firsts = range(0, len(saes), at_once)
+    return [_Group(first, saes[first : first + at_once], steps, lr, device) for first in firsts]
+
+
 def _best_shares(saes: int, processors: int) -> int:
     """How many processes to deal SAEs out to: drawing batches costs each about half of what training an SAE does.
 
@@ -192,13 +191,16 @@ def _normalises(sae: TrainingSAE[Any]) -> bool:
     return bool(sae.cfg.normalize_activations == "expected_average_only_in")
 
 
-def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float | None:
-    scaler = ActivationScaler()
-    scaler.estimate_scaling_factor(sae.cfg.d_in, batches, _NORM_BATCHES)
-    return scaler.scaling_factor
+def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float:
+    """What brings the mean norm of the activations to √d_in; SAELens's `ActivationScaler` without its own bar."""
+    total, rows = 0.0, 0
+    for batch in islice(batches, _NORM_BATCHES):
+        total += batch.norm(dim=1).float().sum().item()  # in float32, as SAELens
+        rows += len(batch)
+    return math.sqrt(sae.cfg.d_in) * rows / total
 
 
-def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]]) -> None:
+def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]], steps: int) -> None:
     first = saes[0]
     if type(first) not in _REPLICAS:
         allowed = ", ".join(kind.__name__ for kind in _REPLICAS)
@@ -206,6 +208,8 @@ def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]]) -> None:
     for name, value in vars(first.cfg).items():
         if value not in _SUPPORTED.get(name, (value,)):
             raise ValueError(f"`{name}` must be one of: {_SUPPORTED[name]}, got {value!r}")
+    if isinstance(first, TransitionTrainingSAE) and first.cfg.training_steps != steps:
+        raise ValueError(f"`training_steps` must be the steps trained ({steps}), got {first.cfg.training_steps}")
     for sae in saes:
         if type(sae) is not type(first):
             raise ValueError(f"`saes` must be of one class, got {type(first).__name__} and {type(sae).__name__}")

@@ -6,6 +6,7 @@ could tell: which of two nearly equal activations is selected decides what a lat
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,9 +16,6 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from sae_lens import TrainingSAE
 from torch import Tensor
-
-from sbw.schedule import KSchedule
-from sbw.selection import KthLargest, where_above
 
 DEAD_AFTER = 1000
 """Steps without firing after which a latent is dead: the `dead_feature_window` of SAELens's toy loop."""
@@ -68,13 +66,11 @@ class Scratch:
         self.each = list(zip(self.pre, self.z, strict=True))
 
 
-class Replicas:
+class Replicas(ABC):
     """r SAEs of one class and shape that take their training steps together; the subclasses know their activation."""
 
-    def __init__(
-        self, saes: Sequence[TrainingSAE[Any]], schedules: Sequence[KSchedule], steps: int, lr: float, device: str
-    ):
-        self.saes, self.schedules, self.steps, self.lr = saes, schedules, steps, lr
+    def __init__(self, saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str):
+        self.saes, self.steps, self.lr = saes, steps, lr
         self.r, self.h, self.d = len(saes), saes[0].cfg.d_sae, saes[0].cfg.d_in
         like = torch.empty(0, dtype=saes[0].W_dec.dtype, device=device)
         self.params, self.grads, self.exp_avg, self.exp_avg_sq = (
@@ -125,17 +121,17 @@ class Replicas:
         self._update(2 / b)
         return log
 
+    @abstractmethod
     def _activate(self, s: Scratch) -> None:
         """From pre, fill z."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _backward(self, s: Scratch) -> None:
         """Fill pre with its gradient, and add the gradients of what the loss has beside the squared error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _extra_loss(self, s: Scratch) -> Float[Tensor, " r"]:
         """The loss beside the mean squared error."""
-        raise NotImplementedError
 
     def _dead(self) -> Bool[Tensor, "r h"] | None:
         """Which latents are dead; None where none is. Looks only when one can be: a silence grows by one a step."""
@@ -170,126 +166,3 @@ class Replicas:
                 if theirs is not None:
                     ours = getattr(self.w, name)[i]
                     yield ours, theirs.data.T if name == "W_enc" else theirs.data.view(ours.shape)
-
-
-class BatchTopKReplicas(Replicas):
-    """BatchTopK with its auxiliary loss and threshold.
-
-    With the norms n_j = ‖W_dec[j]‖, z = pre·n/n where pre·n is among the k·b greatest and above 0, else 0. The norms
-    cancel, so that the gradient of pre is that of z; SAELens's autograd adds up terms that come to the same.
-    """
-
-    def __init__(self, *args: Any):
-        super().__init__(*args)
-        self.kth_largest = [KthLargest() for _ in self.saes]
-        self.thresholds = [sae.topk_threshold.item() for sae in self.saes]
-
-    def trained(self) -> Trained:
-        """What training has made of the SAEs, their thresholds included."""
-        return super().trained()._replace(thresholds=self.thresholds)
-
-    def write_back(self, trained: Trained) -> None:
-        """Give the trained weights and thresholds back to the SAEs."""
-        super().write_back(trained)
-        for sae, threshold in zip(self.saes, trained.thresholds, strict=True):
-            sae.topk_threshold.fill_(threshold)
-
-    def _activate(self, s: Scratch) -> None:
-        norm = self.w.W_dec.norm(dim=2, keepdim=True)
-        s.pre.mul_(norm)
-        for i, (pre, z) in enumerate(s.each):
-            k = int(self.schedules[i].at(self.done / self.steps) * pre.shape[1])
-            kth = self.kth_largest[i](pre, k)
-            if kth.surplus and kth.value > 0:
-                z.copy_(pre * _topk_mask(pre, k))
-            else:
-                where_above(pre, pre, max(kth.cut, 0.0), out=z)
-            self._move_threshold(i, kth.value if kth.value > 0 else _least_positive(pre))
-        self.inverse_norm = norm.reciprocal()
-        s.z.mul_(self.inverse_norm)
-        dead = self._dead()
-        self.revived = [] if dead is None else [self._revive(i, dead[i], s) for i in range(self.r) if dead[i].any()]
-
-    def _backward(self, s: Scratch) -> None:
-        torch.bmm(self.w.W_dec, s.wide, out=s.pre)
-        where_above(s.pre, s.z, 0.0, out=s.pre)
-        for i, dead, scale, z in self.revived:
-            W_dec = self.w.W_dec[i, dead]
-            error = W_dec.T @ z + s.wide[i]
-            self.g.W_dec[i, dead] += scale * z @ error.T
-            s.pre[i, dead] += scale * (W_dec @ error) * (z != 0)
-
-    def _extra_loss(self, s: Scratch) -> Tensor:
-        loss = s.wide.new_zeros(self.r)
-        for i, dead, scale, z in self.revived:
-            loss[i] = scale * (self.w.W_dec[i, dead].T @ z + s.wide[i]).square().sum() / z.shape[1]
-        return loss
-
-    def _revive(self, i: int, dead: Bool[Tensor, " h"], s: Scratch) -> tuple[int, Tensor, float, Tensor]:
-        """The auxiliary loss's part of a replica: its dead latents reconstruct what the others leave over.
-
-        Returns the replica, its dead latents, the loss's scale, and the activations of the dead latents with the
-        greatest pre·n, half as many as the activations are wide.
-        """
-        num_dead, half = int(dead.sum()), self.d // 2
-        z = s.pre[i, dead]
-        if half < num_dead:
-            values, chosen = z.topk(half, dim=0)
-            z = torch.zeros_like(z).scatter_(0, chosen, values)
-        scale = self.saes[i].cfg.aux_loss_coefficient * min(num_dead / half, 1.0)
-        return i, dead, scale, z * self.inverse_norm[i, dead]
-
-    def _move_threshold(self, i: int, least_active: float | None) -> None:
-        if least_active is not None:
-            rate = self.saes[i].cfg.topk_threshold_lr
-            self.thresholds[i] = (1 - rate) * self.thresholds[i] + rate * least_active
-
-
-class JumpReLUReplicas(Replicas):
-    """JumpReLU with the tanh sparsity loss λ Σ tanh(c z n), n_j = ‖W_dec[j]‖, and its coefficient's warm-up.
-
-    z = pre where pre exceeds the latent's threshold θ, whose gradient is estimated through a rectangle, as in SAELens.
-    """
-
-    def __init__(self, *args: Any):
-        super().__init__(*args)
-        cfg = self.saes[0].cfg
-        self.warm_up_steps, self.tanh_scale, self.bandwidth = (
-            cfg.l0_warm_up_steps, cfg.jumprelu_tanh_scale, cfg.jumprelu_bandwidth
-        )  # fmt: skip
-        self.final_coefficient = self.params.new_tensor([sae.cfg.l0_coefficient for sae in self.saes]).view(-1, 1, 1)
-
-    def _activate(self, s: Scratch) -> None:
-        self.w.threshold.clamp_(min=0)
-        self.excess = s.pre - self.w.threshold
-        where_above(s.pre, self.excess, 0.0, out=s.z)
-        self.norm = self.w.W_dec.norm(dim=2, keepdim=True)
-        self.tanh = torch.tanh(s.z * (self.tanh_scale * self.norm))
-        warmed_up = min(self.done / self.warm_up_steps, 1.0) if self.warm_up_steps else 1.0
-        self.coefficient = self.final_coefficient * warmed_up
-
-    def _backward(self, s: Scratch) -> None:
-        torch.bmm(self.w.W_dec, s.wide, out=s.pre)
-        slope = 1 - self.tanh.square()
-        half = self.coefficient * self.tanh_scale / 2
-        norm_gradient = half * (slope * s.z).sum(dim=2, keepdim=True)
-        self.g.W_dec.add_(norm_gradient * self.w.W_dec / self.norm)
-        s.pre.add_(slope.mul_(half * self.norm))
-        near = self.excess.abs() < self.bandwidth / 2
-        self.g.threshold.copy_(-(self.w.threshold / self.bandwidth) * (s.pre * near).sum(dim=2, keepdim=True))
-        where_above(s.pre, self.excess, 0.0, out=s.pre)
-
-    def _extra_loss(self, s: Scratch) -> Tensor:
-        return self.coefficient.flatten() * self.tanh.sum(dim=(1, 2)) / s.z.shape[2]
-
-
-def _topk_mask(values: Float[Tensor, "h b"], k: int) -> Float[Tensor, "h b"]:
-    # Which of the values that tie are kept is SAELens's choice: that of `topk` over the batch's samples in their order.
-    samples_first = values.T.contiguous()
-    chosen = samples_first.flatten().topk(k).indices
-    return torch.zeros_like(samples_first).flatten().index_fill_(0, chosen, 1).view_as(samples_first).T
-
-
-def _least_positive(values: Tensor) -> float | None:
-    positive = values[values > 0]
-    return positive.min().item() if len(positive) else None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sbw.schedule import KSchedule, constant
+from sbw.lockstep.schedule import KSchedule, constant
 
 
 def test_holds_ramps_and_holds() -> None:

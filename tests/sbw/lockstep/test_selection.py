@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from sbw.lockstep.selection import KthLargest
 from sbw.rng import seeded
-from sbw.selection import KthLargest, where_above
 
 
 @given(
@@ -34,11 +34,3 @@ def test_follows_values_that_drift_and_jump(dtype: torch.dtype) -> None:
         found = kth_largest(values * scale, 700)
         assert found.value == (values * scale).flatten().topk(700).values[-1].item()
         assert found.surplus == 0
-
-
-def test_where_above_keeps_what_exceeds_the_cut() -> None:
-    values, gate = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 0.6, 0.4])
-    assert where_above(values, gate, 0.5).tolist() == [0, 2, 0]
-    out = torch.empty(3)
-    where_above(values, gate, 0.45, out=out)
-    assert out.tolist() == [1, 2, 0]

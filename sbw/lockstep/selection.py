@@ -1,17 +1,10 @@
-"""What lies above a cut, and where the cut lies that keeps k values: BatchTopK's selection, without sorting."""
+"""Where the cut lies that keeps k values: BatchTopK's selection, without sorting."""
 
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-
-def where_above(values: Tensor, gate: Tensor, cut: float, out: Tensor | None = None) -> Tensor:
-    """The values where `gate` exceeds `cut`, else 0: one pass, without a mask of booleans."""
-    backward = torch.ops.aten.threshold_backward  # of ReLU-like functions: lets the gradient through above the cut
-    return backward(values, gate, cut) if out is None else backward.grad_input(values, gate, cut, grad_input=out)
 
 
 class Kth(NamedTuple):

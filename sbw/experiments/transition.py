@@ -1,0 +1,31 @@
+"""SAEs whose L0 moves while they train."""
+
+from functools import partial
+
+from sbw.lockstep.schedule import KSchedule
+from sbw.params import Transition
+from sbw.saes import initial_transition_sae
+from sbw.toy import Toy
+from sbw.training import Cell
+
+
+def cells(params: Transition, toy: Toy) -> list[Cell]:
+    """An SAE a ramp and seed."""
+    return [
+        Cell(
+            keys={"initial_k": ramp.initial_k, "k": ramp.k, "samples": ramp.samples, "seed": seed},
+            sae=partial(
+                initial_transition_sae,
+                KSchedule(ramp.initial_k, ramp.k, ramp.ramp_from, ramp.ramp_to),
+                params.steps(ramp.samples),
+                toy.features.hidden_dim,
+                params.d_sae,
+                seed,
+            ),
+            toy=toy,
+            stream_seed=params.stream_seed,
+            samples=ramp.samples,
+        )
+        for ramp in params.ramps
+        for seed in params.seeds
+    ]

@@ -1,0 +1,37 @@
+"""params.yaml as frozen, typed objects. Unknown keys and impossible values are refused by name.
+
+Imports no torch, so that a bad file is refused before anything slow begins.
+"""
+
+from sbw.params.base import ParamsError
+from sbw.params.data import CollectL0, Correlation, LinearFiring, ToyParams, ZipfFiring
+from sbw.params.document import Params, load_params
+from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
+from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep, Train, Training, Transition
+
+__all__ = [
+    "CollectL0",
+    "Correlation",
+    "Experiment",
+    "FigureSize",
+    "Figures",
+    "Grid",
+    "JumpReLU",
+    "LinearFiring",
+    "LowL0Mse",
+    "Mixing",
+    "PanelPerK",
+    "Panels",
+    "Params",
+    "ParamsError",
+    "PretrainedL0",
+    "Projection",
+    "Ramp",
+    "Sweep",
+    "ToyParams",
+    "Train",
+    "Training",
+    "Transition",
+    "ZipfFiring",
+    "load_params",
+]

@@ -1,0 +1,32 @@
+"""What every section of params.yaml is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Patterns = Annotated[list[str], Field(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+
+
+class ParamsError(ValueError):
+    """params.yaml does not say what the pipeline needs; the message names the keys."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def require(holds: bool, message: str) -> None:
+    """Refuse a value, inside a validator.
+
+    Raises:
+        ValueError: the rule does not hold; the message names the key and what is allowed.
+    """
+    if not holds:
+        raise ValueError(message)

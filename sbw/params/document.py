@@ -1,0 +1,129 @@
+"""The whole of params.yaml: what must hold between its sections, and how a fault is told."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args, get_origin
+
+from pydantic import ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from sbw.params.base import Count, Name, ParamsError, Section, require
+from sbw.params.data import CollectL0, Synthesize, ToyParams
+from sbw.params.figures import Figures
+from sbw.params.training import AnyExperiment, Sweep, Train, Training
+
+
+class Evaluate(Section):
+    n: Count
+    """The n of the s_n^dec in metrics.json, 1 <= n < train.d_sae."""
+    bins: Count
+    """Bins of the histograms of the decoder projections."""
+
+
+class Params(Section):
+    k: float
+    """L0 of the SAE in focus, 0 < k <= train.d_sae; may be fractional."""
+    collect_l0: CollectL0
+    toys: dict[Name, ToyParams]
+    synthesize: Synthesize
+    train: Train
+    sweep: Sweep
+    experiments: dict[Name, AnyExperiment]
+    evaluate: Evaluate
+    figures: Figures
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self.train.require_k("k", self.k, "train")
+        for name, training in self._trainings().items():
+            known = f"one of: {', '.join(self.toys)}"
+            require(training.toy in self.toys, f"`{name}.toy` must be {known}, got {training.toy!r}")
+            training.require_consistent(name, self.toys[training.toy].num_features)
+        for name in self.experiments:
+            taken = {"train", "sweep", *Figures.model_fields} - {self.experiments[name].kind}
+            require(name not in taken, f"`experiments.{name}` must have another name: that one is taken")
+        _require_n("evaluate.n", self.evaluate.n, min(self.train.d_sae, self.sweep.d_sae))
+        for i, n in enumerate(self.figures.projection.ns):
+            _require_n(f"figures.projection.ns[{i}]", n, self.sweep.d_sae)
+        for figure in ("cosine_heatmaps", "histograms", "low_l0_mse"):
+            for i, k in enumerate(getattr(self.figures, figure).ks):
+                key = f"`figures.{figure}.ks[{i}]`"
+                require(k in self.sweep.ks, f"{key} must be one of `sweep.ks`, got {k:g}")
+        return self
+
+    def _trainings(self) -> dict[str, Training]:
+        experiments = {f"experiments.{name}": experiment for name, experiment in self.experiments.items()}
+        return {"train": self.train, "sweep": self.sweep, **experiments}
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file.
+
+    Raises:
+        ParamsError: the file is not readable YAML, or a key is unknown, missing or has an impossible value. The
+            message has a line a fault, each naming its key and what is allowed.
+    """
+    try:
+        document = YAML(typ="safe", pure=True).load(path)
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        faults = [f"  {_explain(fault)}" for fault in error.errors()]
+        raise ParamsError("\n".join([f"{path} was refused:", *faults])) from error
+
+
+def _require_n(key: str, n: int, d_sae: int) -> None:
+    require(n < d_sae, f"`{key}` must satisfy 1 <= n < d_sae ({d_sae}), got {n}")
+
+
+def _explain(fault: ErrorDetails) -> str:
+    *parents, last = fault["loc"] or ("params.yaml",)
+    key, section = _walk(parents)
+    where = f"`{key}`" if key else "the top level"
+    key = _joined(key, last) if fault["loc"] else ""
+    if fault["type"] == "missing":
+        return f"`{key}` is missing"
+    if fault["type"] == "extra_forbidden" and section:
+        return f"`{key}` is not a parameter; {where} has: {', '.join(section.model_fields)}"
+    if fault["type"] == "value_error":
+        key = _walk(list(fault["loc"]))[0]  # without the tag of a union
+        message = fault["msg"].removeprefix("Value error, ")
+        return f"`{key}`: {message}" if key else message
+    field = section.model_fields.get(str(last)) if section else None
+    meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
+    rule = fault["msg"].replace("Input should be", "must be").replace("should", "must")
+    return f"`{key}` {rule}, got {fault['input']!r}{meaning}"
+
+
+def _walk(parts: list[int | str]) -> tuple[str, type[Section] | None]:
+    """The dotted key of a place in the document, and the section that is there, if one is.
+
+    Pydantic names the tag of a union among the parts; it is no part of the key.
+    """
+    key = ""
+    kind: Any = Params
+    for part in parts:
+        while get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+        options = get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, Section):
+            field = kind.model_fields.get(str(part))
+            key, kind = _joined(key, part), field.annotation if field else None
+        elif get_origin(kind) in (dict, list):
+            key, kind = _joined(key, part), options[-1]
+        else:
+            kind = next((option for option in options if _tag(option) == part), None)
+    return key, kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _tag(section: Any) -> str | None:
+    fields = getattr(section, "model_fields", {})
+    tags = [get_args(fields[name].annotation)[0] for name in ("kind", "law") if name in fields]
+    return tags[0] if tags else None
+
+
+def _joined(key: str, part: int | str) -> str:
+    return f"{key}[{part}]" if isinstance(part, int) else f"{key}.{part}".lstrip(".")

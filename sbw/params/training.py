@@ -1,0 +1,159 @@
+"""The sections that train SAEs: `train`, `sweep` and what `experiments` holds."""
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from sbw.params.base import Count, Positive, Section, Seed, Share, require
+
+Ks = Annotated[list[float], Field(min_length=1)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+
+
+class Training(Section):
+    toy: str
+    """Name of the toy in `toys` to train on."""
+    d_sae: Annotated[int, Field(ge=2)]
+    """Number of latents."""
+    stream_seed: Seed
+    """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
+    samples: Count
+    """Activations to train on; the last batch is a full one."""
+    batch_size: Count
+    """Activations a step."""
+    lr: Positive
+    """Adam's learning rate, constant."""
+    device: Literal["auto", "cpu", "cuda"]
+    """Where to train; `auto` is a GPU where there is one."""
+
+    def steps(self, samples: int | None = None) -> int:
+        """Batches that the samples make."""
+        return -(-(samples or self.samples) // self.batch_size)
+
+    def require_k(self, key: str, k: float, section: str) -> None:
+        """Refuse a k that no SAE of the section can have."""
+        require(0 < k <= self.d_sae, f"`{key}` must satisfy 0 < k <= {section}.d_sae ({self.d_sae}), got {k:g}")
+        enough = int(k * self.batch_size) >= 1
+        require(enough, f"`{key}` * `{section}.batch_size` must be at least 1, got {k:g} * {self.batch_size}")
+
+    def require_consistent(self, section: str, num_features: int) -> None:  # noqa: ARG002
+        """Refuse what does not fit together in the section of that name, on a toy of so many features."""
+        for name in ("ks", "seeds", "rhos", "l0_coefficients", "ramps"):
+            values = getattr(self, name, [])
+            distinct = all(value not in values[:i] for i, value in enumerate(values))
+            require(distinct, f"`{section}.{name}` must not repeat a value, got {values}")
+        for i, k in enumerate(getattr(self, "ks", [])):
+            self.require_k(f"{section}.ks[{i}]", k, section)
+
+
+class Train(Training):
+    seed: Seed
+    """Seed of the initial weights."""
+    log_every: Count
+    """Steps between two points of the training curve."""
+
+
+class Sweep(Training):
+    ks: Ks
+    """L0s to train SAEs at, each 0 < k <= sweep.d_sae; may be fractional."""
+    seeds: Seeds
+    """Seeds of the initial weights, an SAE each at every k."""
+
+
+class Experiment(Training):
+    seeds: Seeds
+    """Seeds of the initial weights, an SAE each; where those are the true features, of the activations."""
+
+
+class Grid(Experiment):
+    kind: Literal["grid"]
+    """An SAE at every k and seed."""
+    ks: Ks
+    """L0s to train SAEs at, 0 < k <= d_sae; may be fractional."""
+    start: Literal["random", "truth"]
+    """Initial weights: drawn from the seed, or the true features."""
+
+    @override
+    def require_consistent(self, section: str, num_features: int) -> None:
+        super().require_consistent(section, num_features)
+        if self.start == "truth":
+            _require_a_latent_a_feature(section, self.d_sae, num_features)
+
+
+class Ramp(Section):
+    initial_k: float
+    """L0 at the first step, 0 < k <= d_sae."""
+    k: float
+    """L0 at the last step, 0 < k <= d_sae."""
+    ramp_from: Share
+    """Share of the training after which L0 begins to move."""
+    ramp_to: Share
+    """Share of the training after which it stays at `k`; above `ramp_from`, and before the last step."""
+    samples: Count
+    """Activations to train on."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        message = f"`ramp_to` must be above `ramp_from` ({self.ramp_from}), got {self.ramp_to}"
+        require(self.ramp_from < self.ramp_to, message)
+        return self
+
+
+class Transition(Experiment):
+    kind: Literal["transition"]
+    """SAEs whose L0 moves while they train."""
+    ramps: Annotated[list[Ramp], Field(min_length=1)]
+    """How L0 moves, an SAE a seed for each; their `samples` take the place of the section's."""
+
+    @override
+    def require_consistent(self, section: str, num_features: int) -> None:
+        super().require_consistent(section, num_features)
+        for i, ramp in enumerate(self.ramps):
+            key, steps = f"{section}.ramps[{i}]", self.steps(ramp.samples)
+            self.require_k(f"{key}.initial_k", ramp.initial_k, section)
+            self.require_k(f"{key}.k", ramp.k, section)
+            message = f"`{key}.ramp_to` must be over by the last of {steps} steps, got {ramp.ramp_to}"
+            require(ramp.ramp_to <= (steps - 1) / steps, message)
+
+
+class JumpReLU(Experiment):
+    kind: Literal["jumprelu"]
+    """JumpReLU SAEs with the tanh sparsity loss."""
+    l0_coefficients: Annotated[list[Positive], Field(min_length=1)]
+    """Coefficients of the sparsity loss, an SAE a seed for each."""
+    bandwidth: Positive
+    """Width of the rectangle that estimates the gradient of the thresholds."""
+    initial_threshold: Positive
+    """Threshold of every latent before training."""
+    warm_up_steps: Annotated[int, Field(ge=0)]
+    """Steps over which the coefficient rises from 0."""
+
+
+class Mixing(Experiment):
+    kind: Literal["mixing"]
+    """SAEs started from the true features of a toy whose feature 0 is correlated with all others."""
+    rhos: Annotated[list[Annotated[float, Field(ge=-1, le=1)]], Field(min_length=1)]
+    """Correlations of feature 0 with each other feature; at most 1 / sqrt(number of others) either way."""
+    ks: Ks
+    """L0s to train SAEs at for every correlation, 0 < k <= d_sae; may be fractional."""
+
+    @override
+    def require_consistent(self, section: str, num_features: int) -> None:
+        super().require_consistent(section, num_features)
+        _require_a_latent_a_feature(section, self.d_sae, num_features)
+        greatest = 1 / math.sqrt(num_features - 1)
+        for i, rho in enumerate(self.rhos):
+            message = f"`{section}.rhos[{i}]` must be between -{greatest:.4g} and {greatest:.4g}, got {rho:g}"
+            require(abs(rho) <= greatest + 1e-12, message)
+
+
+def _require_a_latent_a_feature(section: str, d_sae: int, num_features: int) -> None:
+    message = (
+        f"`{section}.d_sae` must be the number of features ({num_features}), since it starts from them, got {d_sae}"
+    )
+    require(d_sae == num_features, message)
+
+
+AnyExperiment = Annotated[Grid | Transition | JumpReLU | Mixing, Field(discriminator="kind")]

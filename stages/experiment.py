@@ -1,0 +1,23 @@
+"""Train the SAEs of an experiment of params.yaml's `experiments` into data/sae/NAME."""
+
+from importlib import import_module
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import one_of, run, whole_folder
+
+
+def main(params: Params, name: str) -> None:
+    experiment = params.experiments[one_of("experiment", name, list(params.experiments))]
+
+    from sbw.toy import load_toy
+    from sbw.training import train_cells
+
+    toy = load_toy(Path("data/toy", experiment.toy))
+    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toy)
+    with whole_folder(Path("data/sae", name)) as folder:
+        train_cells(cells, experiment, lambda cell: folder / cell.folder, name)
+
+
+if __name__ == "__main__":
+    run(main, __doc__, experiment="name of the experiment in `experiments`")

@@ -1,0 +1,36 @@
+"""Measure the SAEs of an experiment of params.yaml's `experiments`: tables in data/metrics/NAME."""
+
+from importlib import import_module
+from pathlib import Path
+
+from sbw.params import Mixing, Params
+from stages.cli import one_of, run, whole_folder
+
+
+def main(params: Params, name: str) -> None:
+    experiment = params.experiments[one_of("experiment", name, list(params.experiments))]
+
+    from sbw.evaluation import Subject, evaluate, save_tables
+    from sbw.mixing import MIXING, mixing_table
+    from sbw.saes import load_sae, true_sae
+    from sbw.tables import save_table
+    from sbw.toy import load_sample, load_toy
+
+    toy = load_toy(Path("data/toy", experiment.toy))
+    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toy)
+    saes = [(cell.keys, load_sae(Path("data/sae", name, cell.folder))) for cell in cells]
+    if isinstance(experiment, Mixing):
+        table = mixing_table(saes, toy.features, name, experiment.toy)
+        with whole_folder(Path("data/metrics", name)) as folder:
+            save_table(table, MIXING, folder / "mixing.parquet")
+        return
+    subjects = [Subject(sae, name, experiment.toy, keys) for keys, sae in saes]
+    truths = {keys["k"]: true_sae(keys["k"], toy.features) for keys, _ in saes if "k" in keys}
+    subjects += [Subject(sae, name, experiment.toy, {"k": k}) for k, sae in truths.items()]
+    tables = evaluate(subjects, toy, load_sample(toy, Path("data/toy", experiment.toy)), params.evaluate.bins)
+    with whole_folder(Path("data/metrics", name)) as folder:
+        save_tables(tables, folder)
+
+
+if __name__ == "__main__":
+    run(main, __doc__, experiment="name of the experiment in `experiments`")

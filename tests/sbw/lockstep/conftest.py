@@ -1,0 +1,12 @@
+"""The toy that the trainer's tests train on."""
+
+import pytest
+
+from sbw.params import load_params
+from sbw.toy import Toy, build_toy
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return build_toy(load_params(ROOT / "params.yaml").toys["main"])

@@ -1,0 +1,103 @@
+"""What the fast trainer promises beside its arithmetic."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig
+from sae_lens.saes.sae import TrainStepInput
+
+from sbw.lockstep.trainer import CHUNK, CurvePoint, train_lockstep
+from sbw.saes import initial_sae
+from sbw.toy import Toy
+from tests.sbw.lockstep.trainers import (
+    LR,
+    SAE,
+    batches,
+    batchtopk,
+    in_float64,
+    jumprelu,
+    largest_difference,
+    trained_by_saelens,
+    trained_in_lockstep,
+)
+
+
+def test_a_replica_depends_on_no_other(toy: Toy) -> None:
+    data = batches(toy, 40)
+    saes: list[SAE] = [initial_sae(k, 100, 50, seed) for k, seed in ((5, 0), (11, 1), (5, 2), (20, 3), (11, 4))]
+    together = trained_in_lockstep(saes, data)
+    for processes in (1, 3):
+        for a, b in zip(together, trained_in_lockstep(saes, data, processes=processes), strict=True):
+            assert largest_difference(a, b) == 0
+    for sae, expected in zip(saes, together, strict=True):
+        (alone,) = trained_in_lockstep([sae], data)
+        assert largest_difference(alone, expected) == 0
+
+
+@pytest.mark.parametrize(
+    "make", [lambda i: in_float64(batchtopk(3 + i, seed=i)), lambda i: in_float64(jumprelu(i + 1))]
+)
+def test_stepping_replicas_at_once_is_the_same(
+    toy: Toy, make: Callable[[int], SAE], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path that a GPU takes, here on the CPU."""
+    data, saes = batches(toy, 30, dtype=torch.float64), [in_float64(make(i)) for i in range(3)]
+    one_by_one = trained_in_lockstep(saes, data)
+    monkeypatch.setattr("sbw.lockstep.trainer._steps_at_once", lambda device: True)
+    for a, b in zip(one_by_one, trained_in_lockstep(saes, data), strict=True):
+        assert largest_difference(a, b) < 1e-12
+
+
+def test_curves_have_the_loss_and_l0_of_their_steps(toy: Toy) -> None:
+    data, saes = batches(toy, CHUNK + 5), [batchtopk(5), batchtopk(9)]
+    told: list[int] = []
+    points = train_lockstep(
+        saes, lambda: iter(data), steps=len(data), lr=LR, log_every=10, on_chunk=lambda steps, new: told.append(steps)
+    )
+    assert [(point.step, point.replica) for point in points] == [(s, r) for s in (10, 20, 30) for r in (0, 1)]
+    assert [point.l0 for point in points] == pytest.approx([5, 9] * 3, abs=0.01)
+    assert points[0].loss > points[2].loss > points[4].loss
+    assert told == [CHUNK, 5]
+    assert isinstance(points[0], CurvePoint)
+
+
+def test_loss_of_a_curve_is_saelens_loss(toy: Toy) -> None:
+    data, sae = batches(toy, 10, dtype=torch.float64), in_float64(jumprelu(l0_warm_up_steps=0))
+    before = trained_by_saelens(sae, data[:9])
+    theirs = before.training_forward_pass(TrainStepInput(data[9], {"l0": 0.3}, None, 9, is_logging_step=False))
+    points = train_lockstep([sae], lambda: iter(data), steps=10, lr=LR, log_every=10)
+    assert points[0].loss == pytest.approx(theirs.loss.item(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sae", "message"),
+    [
+        (lambda: batchtopk(5, apply_b_dec_to_input=False), r"`apply_b_dec_to_input` must be one of: \(True,\)"),
+        (lambda: batchtopk(5, rescale_acts_by_decoder_norm=False), "`rescale_acts_by_decoder_norm`"),
+        (lambda: batchtopk(5, normalize_activations="layer_norm"), "`normalize_activations`.*got 'layer_norm'"),
+        (lambda: jumprelu(jumprelu_sparsity_loss_mode="step"), "`jumprelu_sparsity_loss_mode`.*got 'step'"),
+        (lambda: jumprelu(pre_act_loss_coefficient=3e-6), "`pre_act_loss_coefficient`"),
+        (lambda: jumprelu(jumprelu_ste_to_input=True), "`jumprelu_ste_to_input`"),
+        (
+            lambda: StandardTrainingSAE(StandardTrainingSAEConfig(d_in=100, d_sae=50)),
+            "BatchTopKTrainingSAE, JumpReLUTrainingSAE, TransitionTrainingSAE, got StandardTrainingSAE",
+        ),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(sae: Callable[[], SAE], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_lockstep([sae()], lambda: iter([]), steps=1, lr=LR)
+
+
+def test_saes_that_differ_are_refused() -> None:
+    with pytest.raises(ValueError, match="`d_sae` must be the same for all SAEs, got 50 and 60"):
+        train_lockstep([batchtopk(5, 50), batchtopk(5, 60)], lambda: iter([]), steps=1, lr=LR)
+    with pytest.raises(ValueError, match="must be of one class"):
+        train_lockstep([batchtopk(5), jumprelu()], lambda: iter([]), steps=1, lr=LR)
+
+
+def test_a_loss_that_is_not_finite_is_an_error(toy: Toy) -> None:
+    data = [*batches(toy, 5), torch.full((128, 100), torch.inf), *batches(toy, 5)]
+    with pytest.raises(ValueError, match=r"the loss of SAE [01] is nan at step 6"):
+        train_lockstep([batchtopk(5), batchtopk(9)], lambda: iter(data), steps=11, lr=LR, log_every=1, processes=2)
