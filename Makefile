@@ -28,6 +28,20 @@ repro: environment ## the main job: every table and figure that is not up to dat
 	python -m stages.check
 	dvc repro
 
+# In a clone of HEAD, which shares the cache: neither the params here nor the results change.
+PAPER := .paper
+.PHONY: paper
+paper: environment ## the paper's number of seeds (profiles/paper), reported in RESULTS.md
+	rm -rf $(PAPER)
+	git clone --quiet . $(PAPER)
+	cd $(PAPER) && dvc config --local cache.dir $(CURDIR)/.dvc/cache
+	cd $(PAPER) && dvc exp run --name paper $(foreach override,$(shell cat profiles/paper),--set-param '$(override)')
+	rm -rf results && mkdir results && cd $(PAPER)/plots && cp --parents $$(find . -name '*.svg') ../../results/
+	{ echo "<!-- Made by \`make paper\` at commit $$(git rev-parse HEAD). -->"; echo; \
+	  echo "Commit $$(git rev-parse --short HEAD), with the overrides of [profiles/paper](profiles/paper):"; echo; \
+	  sed 's/^/- `/; s/$$/`/' profiles/paper; echo; \
+	  sed -E 's#(!\[[^]]*\]\()#\1results/#' $(PAPER)/plots/report.md; } > RESULTS.md
+
 .PHONY: test
 test: environment ## every test
 	pytest

@@ -1,4 +1,4 @@
-"""Train the SAEs of an experiment of params.yaml's `experiments` into data/sae/NAME."""
+"""Train the SAEs of an experiment of params.yaml's `experiments` into data/sae/experiments/NAME."""
 
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ def main(params: Params, name: str) -> None:
 
     toy = load_toy(Path("data/toy", experiment.toy))
     cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toy)
-    with whole_folder(Path("data/sae", name)) as folder:
+    with whole_folder(Path("data/sae/experiments", name)) as folder:
         train_cells(cells, experiment, lambda cell: folder / cell.folder, name)
 
 

@@ -1,4 +1,4 @@
-"""Measure the SAEs of an experiment of params.yaml's `experiments`: tables in data/metrics/NAME."""
+"""Measure the SAEs of an experiment of params.yaml's `experiments`: tables in data/metrics/experiments/NAME."""
 
 from importlib import import_module
 from pathlib import Path
@@ -18,17 +18,17 @@ def main(params: Params, name: str) -> None:
 
     toy = load_toy(Path("data/toy", experiment.toy))
     cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toy)
-    saes = [(cell.keys, load_sae(Path("data/sae", name, cell.folder))) for cell in cells]
+    saes = [(cell.keys, load_sae(Path("data/sae/experiments", name, cell.folder))) for cell in cells]
     if isinstance(experiment, Mixing):
         table = mixing_table(saes, toy.features, name, experiment.toy)
-        with whole_folder(Path("data/metrics", name)) as folder:
+        with whole_folder(Path("data/metrics/experiments", name)) as folder:
             save_table(table, MIXING, folder / "mixing.parquet")
         return
     subjects = [Subject(sae, name, experiment.toy, keys) for keys, sae in saes]
     truths = {keys["k"]: true_sae(keys["k"], toy.features) for keys, _ in saes if "k" in keys}
     subjects += [Subject(sae, name, experiment.toy, {"k": k}) for k, sae in truths.items()]
     tables = evaluate(subjects, toy, load_sample(toy, Path("data/toy", experiment.toy)), params.evaluate.bins)
-    with whole_folder(Path("data/metrics", name)) as folder:
+    with whole_folder(Path("data/metrics/experiments", name)) as folder:
         save_tables(tables, folder)
 
 

@@ -5,14 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ("dvc.lock", "data/metrics.json", "data/sweep.json", "plots/report.md")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "train.samples": 65_536,
@@ -22,20 +25,27 @@ QUICK: dict[str, Any] = {
     "figures.cosine_heatmaps.ks": [9, 11],
     "figures.histograms.ks": [9, 11],
     "figures.low_l0_mse.ks": [9],
-    **{
-        f"experiments.{name}.samples": 8_192
-        for name in ("finetune", "superposition", "jumprelu", "mixing", "mixing_l0", "mixing_superposed", "mixing_zipf")
-    },
+    "experiments.finetune.samples": 8_192,
     "experiments.transition.samples": 8_192,
     "experiments.transition.ramps": [
         {"initial_k": 20, "k": 11, "ramp_from": 0.2, "ramp_to": 0.75, "samples": 8_192},
         {"initial_k": 2, "k": 11, "ramp_from": 0.0, "ramp_to": 0.8, "samples": 16_384},
     ],
-    "experiments.superposition.ks": [9, 11],
+    "experiments.jumprelu.samples": 8_192,
     "experiments.jumprelu.l0_coefficients": [0.1, 1.0],
+    "experiments.mixing.samples": 8_192,
     "experiments.mixing.rhos": [-0.4, 0.4],
-    "experiments.mixing.seeds": [0, 1],
 }
+# One experiment of each kind is enough to test the pipeline.
+QUICK_WITHOUT = [
+    "experiments.superposition",
+    "experiments.mixing_l0",
+    "experiments.mixing_superposed",
+    "experiments.mixing_zipf",
+    "toys.superposed",
+    "toys.five_superposed",
+    "toys.five_zipf",
+]
 
 
 @dataclass(frozen=True)
@@ -66,16 +76,19 @@ class Clone:
         name, *rest = arguments
         return self.run(sys.executable, "-m", f"stages.{name}", *rest, ok=ok)
 
-    def set_params(self, values: dict[str, Any]) -> None:
-        """Set params by their dotted names."""
+    def set_params(self, values: dict[str, Any], without: Sequence[str] = ()) -> None:
+        """Set params by their dotted names, and remove those in `without`."""
         yaml, path = YAML(), self.root / "params.yaml"
         document = yaml.load(path)
-        for name, value in values.items():
+        for name in [*without, *values]:
             *parents, last = name.split(".")
             section = document
             for parent in parents:
                 section = section[parent]
-            section[last] = value
+            if name in values:
+                section[last] = values[name]
+            else:
+                del section[last]
         yaml.dump(document, path)
 
     def copy(self, to: Path) -> "Clone":
@@ -91,24 +104,40 @@ def stages_run(output: str) -> set[str]:
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The project as it would be committed now, with the quick profile, nothing run yet. Not to be changed."""
-    clone = Clone(tmp_path_factory.mktemp("checkout") / "sbw")
-    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file() and name not in ("dvc.lock", "data/metrics.json", "data/sweep.json"):
-            (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone.root / name)
-    clone.set_params(QUICK)
-    clone.run("git", "init", "-q")
-    _commit(clone)
-    return clone
+    return _made_once(tmp_path_factory, "checkout", _check_out)
 
 
 @pytest.fixture(scope="session")
 def _reproduced(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    clone = checkout.copy(tmp_path_factory.mktemp("reproduced") / "sbw")
-    clone.dvc("repro")
+    def make(root: Path) -> None:
+        clone = checkout.copy(root)
+        clone.dvc("repro")
+        _commit(clone)
+
+    return _made_once(tmp_path_factory, "reproduced", make)
+
+
+def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Clone:
+    """A clone that all of a run's workers share: the first that needs it makes it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(shared / f"{name}.lock"):
+        if not (shared / name).exists():
+            make(shared / f"{name}.partial")
+            (shared / f"{name}.partial").rename(shared / name)
+    return Clone(shared / name)
+
+
+def _check_out(root: Path) -> None:
+    clone = Clone(root)
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
+        if (ROOT / name).is_file() and name not in RESULTS:
+            (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone.root / name)
+    clone.set_params(QUICK, QUICK_WITHOUT)
+    clone.run("git", "init", "-q")
     _commit(clone)
-    return clone
 
 
 @pytest.fixture

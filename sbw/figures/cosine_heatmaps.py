@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import cosine_panel, new_figure, panels
+from sbw.figures.style import cosine_bar, cosine_panel, new_figure, panels
 from sbw.params import PanelPerK
 
 TABLES = ["cosines", "saes"]
@@ -21,8 +21,6 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: PanelPerK) -> Figure
         cosine_panel(axes, one[one["k"] == k], "decoder", bar=False)
         mcc = saes.loc[(saes["k"] == k) & (saes["seed"] == seed), "mcc"].item()
         axes.set(xlabel="", ylabel="", title=f"k = {k:g} (MCC {mcc:.2f})")
-    figure.colorbar(grid[0].collections[0], ax=grid, shrink=0.4, aspect=30, label="cosine similarity")
-    figure.supxlabel("true feature", fontsize=7)
-    figure.supylabel("latent, matched to features", fontsize=7)
+    cosine_bar(figure, grid, shrink=0.4, aspect=30)
     figure.suptitle(f"Decoder cosine with the true features, true L0 = {saes['true_l0'].iloc[0]:.2f}, seed {seed}")
     return figure

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sbw.figures.style import BLUE, ORANGE, RED, new_figure, panels
+from sbw.figures.style import BLUE, ORANGE, RED, new_figure, panels, selected
 from sbw.params import PretrainedL0
 
 TABLES = ["l0"]
@@ -18,22 +18,20 @@ def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
     Raises:
         ValueError: no SAE is selected.
     """
-    selected = saes[saes["selected"]]
-    if selected.empty:
-        raise ValueError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
-    models = [(str(model), panel["l0"]) for model, panel in selected.groupby("model")]
+    chosen = selected(saes)
+    models = [(str(model), panel["l0"]) for model, panel in chosen.groupby("model")]
     columns = min(params.columns, len(models))
     rows = -(-len(models) // columns)
     # A row of labels and the title need room of their own.
     figure = new_figure(max(columns, 2) * params.panel_width, rows * params.panel_height + 0.6)
-    edges = np.geomspace(selected["l0"].min() * 0.9, selected["l0"].max() * 1.1, params.bins + 1)
+    edges = np.geomspace(chosen["l0"].min() * 0.9, chosen["l0"].max() * 1.1, params.bins + 1)
     grid = panels(figure, len(models), columns, sharex=True)
     for axes, (model, l0) in zip(grid, models, strict=True):
         _histogram(axes, model, l0, edges)
     grid[0].legend(loc="best", frameon=False, handlelength=1.2, fontsize=5)
     figure.supxlabel("L0: active latents a token (log scale)", fontsize=7)
     figure.supylabel("SAEs", fontsize=7)
-    figure.suptitle(f"L0 of {len(selected)} public SAEs of {len(models)} models, median {selected['l0'].median():g}")
+    figure.suptitle(f"L0 of {len(chosen)} public SAEs of {len(models)} models, median {chosen['l0'].median():g}")
     return figure
 
 

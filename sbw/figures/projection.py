@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import band, mark_true_l0, new_figure, panels, seeds_of
+from sbw.figures.style import band, mark_true_l0, new_figure, panels, spread_of
 from sbw.params import Projection
 
 TABLES = ["projections", "saes"]
@@ -20,5 +20,5 @@ def draw(projections: pd.DataFrame, saes: pd.DataFrame, params: Projection) -> F
         axes.set_title(f"n = {n}")
     figure.supxlabel("L0 (k)", fontsize=7)
     figure.supylabel("decoder projection $s_n^{dec}$", fontsize=7)
-    figure.suptitle(f"nth decoder projection over the sweep; mean and range of {seeds_of(saes)}")
+    figure.suptitle(f"nth decoder projection over the sweep; {spread_of(saes)}")
     return figure

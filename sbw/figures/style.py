@@ -11,7 +11,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, RED = (sns.color_palette("colorblind")[i] for i in (0, 1, 3))
+PALETTE = sns.color_palette("colorblind")
+"""Series told apart by colour; colour-blind-safe."""
+BLUE, ORANGE, RED, GREY = (PALETTE[i] for i in (0, 1, 3, 7))
 """Data, and the lines that mark something in it."""
 
 _RC: Any = {
@@ -68,9 +70,11 @@ def panels(figure: Figure, count: int, columns: int, *, sharex: bool = False) ->
     return axes[:count]
 
 
-def band(axes: Axes, table: pd.DataFrame, y: str, label: str | None = None) -> None:
-    """The mean of `y` over the seeds at each k as a line, from the least to the greatest as a band."""
-    sns.lineplot(table, x="k", y=y, errorbar=("pi", 100), color=BLUE, label=label, legend=False, ax=axes)
+def band(
+    axes: Axes, table: pd.DataFrame, y: str, *, x: str = "k", color: Any = BLUE, label: str | None = None
+) -> None:
+    """The mean of `y` over the seeds at each `x` as a line, from the least to the greatest as a band."""
+    sns.lineplot(table, x=x, y=y, errorbar=("pi", 100), color=color, label=label, legend=False, ax=axes)
     axes.set(xlabel="", ylabel="")
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -84,10 +88,43 @@ def mark_true_l0(axes: Axes, saes: pd.DataFrame, *, label: bool, height: float =
                       textcoords="offset points", va="top", fontsize=6, color=RED)  # fmt: skip
 
 
+def mark_null(axes: Axes, saes: pd.DataFrame) -> None:
+    """A line at the c_dec of random directions in the width of the table's SAEs, named at its right end."""
+    null = (saes["c_dec"] / saes["c_dec_over_null"]).iloc[0]
+    axes.axhline(null, color=ORANGE, linestyle="--")
+    axes.annotate("random directions", (1, null), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+                  textcoords="offset points", ha="right", fontsize=6, color=ORANGE)  # fmt: skip
+
+
+def cosine_curves(figure: Figure, saes: pd.DataFrame) -> None:
+    """c_dec and c_enc of the trained SAEs against k, a panel each, with their null and a rule at the true L0."""
+    trained = saes[saes["variant"] == "trained"]
+    for axes, (name, side) in zip(figure.subplots(1, 2), {"c_dec": "decoder", "c_enc": "encoder"}.items(), strict=True):
+        band(axes, trained, name)
+        mark_null(axes, trained)
+        mark_true_l0(axes, saes, label=True)
+        axes.set_xlabel("L0 (k)")
+        axes.set_ylabel(f"mean |cosine|, {side} ($c_{{{name[2:]}}}$)")
+        axes.set_ylim(bottom=0)
+    figure.suptitle(f"Pairwise cosine similarity of latents; {spread_of(saes)}")
+
+
 def seeds_of(saes: pd.DataFrame) -> str:
     """How many seeds a table's bands are over, in words."""
     count = saes["seed"].nunique()
     return f"{count} seed{'s' if count > 1 else ''}"
+
+
+def spread_of(saes: pd.DataFrame) -> str:
+    """What a table's bands show, in words."""
+    return f"mean and range of {seeds_of(saes)}" if saes["seed"].nunique() > 1 else seeds_of(saes)
+
+
+def cosine_bar(figure: Figure, grid: list[Axes], **kwargs: Any) -> None:
+    """One colour bar for panels without their own, and what their axes are."""
+    figure.colorbar(grid[0].collections[0], ax=grid, label="cosine similarity", **kwargs)
+    figure.supxlabel("true feature", fontsize=7)
+    figure.supylabel("latent, matched to features", fontsize=7)
 
 
 def cosine_panel(axes: Axes, cosines: pd.DataFrame, side: str, *, bar: bool) -> None:
@@ -97,6 +134,18 @@ def cosine_panel(axes: Axes, cosines: pd.DataFrame, side: str, *, bar: bool) -> 
     sns.heatmap(matrix, ax=axes, cmap="RdBu", center=0, vmin=-1, vmax=1, square=True, rasterized=True,
                 cbar=bar, cbar_kws={"label": "cosine similarity"} if bar else None)  # fmt: skip
     index_ticks(axes, matrix.shape[1], matrix.shape[0])
+
+
+def selected(saes: pd.DataFrame) -> pd.DataFrame:
+    """The public SAEs that the params ask for.
+
+    Raises:
+        ValueError: there is none.
+    """
+    chosen = saes[saes["selected"]]
+    if chosen.empty:
+        raise ValueError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
+    return chosen
 
 
 def save_figure(figure: Figure, path: Path, kind: str) -> None:

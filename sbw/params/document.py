@@ -84,6 +84,11 @@ def _explain(fault: ErrorDetails) -> str:
     key, section = _walk(parents)
     where = f"`{key}`" if key else "the top level"
     key = _joined(key, last) if fault["loc"] else ""
+    if fault["type"] == "union_tag_not_found":
+        return f"`{key}.{_discriminator(fault)}` is missing"
+    if fault["type"] == "union_tag_invalid":
+        allowed, got = fault["ctx"]["expected_tags"], fault["ctx"]["tag"]
+        return f"`{key}.{_discriminator(fault)}` must be one of: {allowed}, got {got!r}"
     if fault["type"] == "missing":
         return f"`{key}` is missing"
     if fault["type"] == "extra_forbidden" and section:
@@ -96,6 +101,10 @@ def _explain(fault: ErrorDetails) -> str:
     meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
     rule = fault["msg"].replace("Input should be", "must be").replace("should", "must")
     return f"`{key}` {rule}, got {fault['input']!r}{meaning}"
+
+
+def _discriminator(fault: ErrorDetails) -> str:
+    return str(fault["ctx"]["discriminator"]).strip("'")
 
 
 def _walk(parts: list[int | str]) -> tuple[str, type[Section] | None]:

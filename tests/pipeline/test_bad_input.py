@@ -78,7 +78,7 @@ def test_missing_dependency_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPat
         ("data/toy/main/toy.safetensors", ["train"]),
         ("data/toy/main/sample.safetensors", ["evaluate", "train", "data/metrics.json"]),
         ("data/sae/train/sae_weights.safetensors", ["evaluate", "train", "data/metrics.json"]),
-        ("data/metrics/train/cosines.parquet", ["figures", "cosine_heatmap", "data/metrics/train"]),
+        ("data/metrics/train/cosines.parquet", ["figures", "cosine_heatmap", "data/metrics/train", "cosine_heatmap"]),
     ],
 )
 def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +96,11 @@ def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], m
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        (["synthesize", "big"], "`toy` must be one of: main, got 'big'"),
+        (["synthesize", "big"], "`toy` must be one of: main, five, got 'big'"),
         (["evaluate", "big", "x"], "`stage` must be one of: train, sweep, got 'big'"),
         (["sweep", "12"], "`k` must be one of: 9, 11, got '12'"),
-        (["figures", "big", "data"], "`figure` must be one of: pretrained_l0, firing_probabilities,"),
+        (["experiment", "big"], "`experiment` must be one of: finetune, transition, jumprelu, mixing, got 'big'"),
+        (["figures", "big", "data", "big"], "`figure` must be one of: pretrained_l0, firing_probabilities,"),
     ],
 )
 def test_unknown_cell_is_refused(checkout: Clone, stage: list[str], message: str) -> None:

@@ -16,7 +16,12 @@ from tests.conftest import Clone
         (["sweep", "9"], ["data/sae/sweep"]),
         (["evaluate", "train", "data/metrics.json"], ["data/metrics/train", "data/metrics.json"]),
         (["evaluate", "sweep", "data/sweep.json"], ["data/metrics/sweep", "data/sweep.json"]),
-        (["figures", "cosine_heatmap", "data/metrics/train"], ["plots"]),
+        (["experiment", "mixing"], ["data/sae/experiments/mixing"]),
+        (["experiment", "jumprelu"], ["data/sae/experiments/jumprelu"]),
+        (["experiment_metrics", "mixing"], ["data/metrics/experiments/mixing"]),
+        (["experiment_metrics", "transition"], ["data/metrics/experiments/transition"]),
+        (["figures", "cosine_heatmap", "data/metrics/train", "cosine_heatmap"], ["plots"]),
+        (["report"], ["plots"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

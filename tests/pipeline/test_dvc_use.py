@@ -3,7 +3,8 @@
 import json
 import shutil
 
-from sbw.params import Figures
+from ruamel.yaml import YAML
+
 from sbw.tables import load_table
 from tests.conftest import Clone, stages_run
 
@@ -42,18 +43,37 @@ def test_experiment_at_another_k_runs_only_the_sae_in_focus(reproduced: Clone) -
 
 def test_one_figures_parameter_reruns_that_figure(reproduced: Clone) -> None:
     reproduced.set_params({"figures.firing_probabilities.width": 4.0})
-    assert stages_run(reproduced.dvc("repro")) == {"figures@firing_probabilities"}
+    assert stages_run(reproduced.dvc("repro")) == {"figures@firing_probabilities", "report"}
 
 
 def test_pretrained_pattern_reruns_the_directory_and_its_figure(reproduced: Clone) -> None:
     reproduced.set_params({"collect_l0.models": ["gemma-2-*"]})
-    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", "figures@pretrained_l0"}
+    figures = {"figures@pretrained_l0", "figures@pretrained_l0_by"}
+    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", *figures, "report"}
+
+
+def test_an_experiments_params_rerun_that_experiment_alone(reproduced: Clone) -> None:
+    reproduced.set_params({"experiments.mixing.ks": [1.7]})
+    of_mixing = {"experiment@mixing", "experiment_metrics@mixing", "experiment_figure@mixing"}
+    assert stages_run(reproduced.dvc("repro")) == {*of_mixing, "report"}
+
+
+def test_a_new_experiment_is_a_section_of_the_params_and_no_code(reproduced: Clone) -> None:
+    section = YAML(typ="safe").load(reproduced.root / "params.yaml")["experiments"]["finetune"]
+    reproduced.set_params({"experiments.mine": {**section, "start": "random", "ks": [3, 4], "seeds": [5]}})
+    of_mine = {"experiment@mine", "experiment_metrics@mine", "experiment_figure@mine"}
+    assert stages_run(reproduced.dvc("repro")) == {*of_mine, "report"}
+    saes = load_table(reproduced.root / "data/metrics/experiments/mine/saes.parquet")
+    assert saes.loc[saes["variant"] == "trained", ["k", "seed"]].to_numpy().tolist() == [[3, 5], [4, 5]]
+    assert (reproduced.root / "plots/experiments/mine.svg").exists()
+    assert "experiments/mine.svg" in (reproduced.root / "plots/report.md").read_text()
 
 
 def test_another_k_in_the_sweep_trains_that_k_and_a_removed_one_nothing(reproduced: Clone) -> None:
     reproduced.set_params({"sweep.ks": [9, 11, 26]})
     assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"sweep@26", "evaluate@sweep"}
-    reproduced.set_params({"sweep.ks": [11, 26], "figures.cosine_heatmaps.ks": [11]})
+    shown = {f"figures.{name}.ks": [11] for name in ("cosine_heatmaps", "histograms", "low_l0_mse")}
+    reproduced.set_params({"sweep.ks": [11, 26], **shown})
     assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"evaluate@sweep"}
     saes = load_table(reproduced.root / "data/metrics/sweep/saes.parquet")
     assert set(saes["k"]) == {11, 26}, "the table follows the params, not the folders that are left"
@@ -74,7 +94,9 @@ def test_sweep_tables_have_every_sae_and_the_truth(reproduced: Clone) -> None:
 def test_plots_page_has_the_figures_and_the_training_curve(reproduced: Clone) -> None:
     reproduced.dvc("plots", "show", "--out", "page")
     page = (reproduced.root / "page/index.html").read_text()
-    for figure in Figures.model_fields:
+    figures = [path.stem for path in (reproduced.root / "plots").rglob("*.svg")]
+    assert len(figures) == 12 + 4
+    for figure in figures:
         assert f"{figure}.svg" in page
     assert "Training loss" in page
     assert '"step": "64"' in page or '"step": 64' in page

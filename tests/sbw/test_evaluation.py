@@ -8,19 +8,19 @@ import torch
 from sae_lens.synthetic import init_sae_to_match_feature_dict
 
 from sbw.evaluation import (
-    COSINES,
-    PROJECTIONS,
     SAES,
     Subject,
     Tables,
     evaluate,
     headline,
+    save_tables,
     sweep_headline,
 )
+from sbw.metrics.projection import decoder_projections
 from sbw.params import load_params
 from sbw.rng import seeded
 from sbw.saes import initial_sae, load_sae, save_sae, true_sae
-from sbw.tables import load_table, save_table
+from sbw.tables import load_table
 from sbw.toy import Sample, Toy, build_toy
 from tests.conftest import ROOT
 
@@ -44,19 +44,21 @@ def solved(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Subject:
     init_sae_to_match_feature_dict(sae, toy.features, feature_ordering=torch.arange(49, -1, -1))
     sae.topk_threshold.fill_(0.1)
     save_sae(sae, folder)
-    return Subject(load_sae(folder), "sweep", "main", seed=3)
+    return Subject(load_sae(folder), "sweep", "main", {"k": 11, "seed": 3})
 
 
 @pytest.fixture(scope="module")
 def tables(solved: Subject, toy: Toy, sample: Sample) -> Tables:
-    untrained = Subject(initial_sae(5, 100, 60, 0), "sweep", "main", seed=0)
-    return evaluate([solved, untrained, Subject(true_sae(7, toy.features), "sweep", "main")], toy, sample)
+    untrained = Subject(initial_sae(5, 100, 60, 0), "sweep", "main", {"k": 5, "seed": 0})
+    truth = Subject(true_sae(7, toy.features), "sweep", "main", {"k": 7})
+    return evaluate([solved, untrained, truth], toy, sample, bins=40)
 
 
 def test_columns_are_the_schemas(tables: Tables, tmp_path: Path) -> None:
-    for table, schema in zip(tables, (SAES, PROJECTIONS, COSINES), strict=True):
-        save_table(table, schema, tmp_path / "table.parquet")
-        assert len(load_table(tmp_path / "table.parquet")) == len(table)
+    save_tables(tables, tmp_path)
+    for name, table in tables._asdict().items():
+        assert load_table(tmp_path / f"{name}.parquet").columns.tolist() == table.columns.tolist()
+    assert tables.saes.columns.tolist() == SAES.names
 
 
 def test_rows_bear_their_keys_in_order(tables: Tables) -> None:
@@ -67,6 +69,14 @@ def test_rows_bear_their_keys_in_order(tables: Tables) -> None:
         ["sweep", "main", "batchtopk", "truth", 7],
     ]
     assert tables.saes["seed"].tolist() == [3, 0, pd.NA]
+    assert tables.saes[["initial_k", "l0_coefficient", "samples"]].isna().all(axis=None)
+
+
+def test_what_an_experiment_varies_is_a_key(solved: Subject, toy: Toy, sample: Sample) -> None:
+    keys = {"l0_coefficient": 0.3, "samples": 15_000_000, "seed": 0}
+    row = evaluate([Subject(solved.sae, "other", "main", keys)], toy, sample, bins=4).saes.iloc[0]
+    assert (row["l0_coefficient"], row["samples"]) == (0.3, 15_000_000)
+    assert row["k"] is pd.NA
 
 
 def test_solved_sae_scores_as_the_truth(tables: Tables) -> None:
@@ -99,6 +109,18 @@ def test_projections_have_a_row_an_sae_and_n(tables: Tables) -> None:
     assert len(tables.projections) == 49 + 59 + 49
 
 
+def test_histograms_are_densities_of_trained_saes(solved: Subject, tables: Tables, sample: Sample) -> None:
+    assert len(tables.histograms) == 2 * 40
+    one = tables.histograms[tables.histograms["k"] == 11]
+    projections = decoder_projections(sample.activations, solved.sae.W_dec, solved.sae.b_dec)
+    assert one["from"].iloc[0] == pytest.approx(projections.min().item())
+    assert one["to"].iloc[-1] == pytest.approx(projections.max().item())
+    assert ((one["to"] - one["from"]) * one["density"]).sum() == pytest.approx(1)
+    middle = one.iloc[20]
+    inside = ((projections >= middle["from"]) & (projections < middle["to"])).float().mean().item()
+    assert middle["density"] * (middle["to"] - middle["from"]) == pytest.approx(inside, rel=1e-3)
+
+
 def test_cosines_are_of_trained_saes_matched_one_to_one(tables: Tables) -> None:
     assert len(tables.cosines) == 50 * 50 + 60 * 50
     rows = tables.cosines[tables.cosines["k"] == 11]
@@ -115,12 +137,12 @@ def test_a_latent_that_no_feature_is_left_for_has_none(tables: Tables) -> None:
 
 
 def test_measured_alone_is_the_same(solved: Subject, tables: Tables, toy: Toy, sample: Sample) -> None:
-    alone = evaluate([solved], toy, sample)
+    alone = evaluate([solved], toy, sample, bins=40)
     pd.testing.assert_frame_equal(alone.saes, tables.saes.iloc[:1])
 
 
 def test_headline_is_the_rows_with_s_n_at_one_n(solved: Subject, toy: Toy, sample: Sample) -> None:
-    one = evaluate([solved], toy, sample)
+    one = evaluate([solved], toy, sample, bins=40)
     summary = headline(one, n=12)
     assert summary["s_n"] == one.projections["s_n"][11]
     assert all(one.saes[name][0] == value for name, value in summary.items() if name != "s_n")
@@ -139,7 +161,7 @@ def test_sweep_headline_says_where_the_metrics_point() -> None:
          for n in (17, 18)],
         columns=["variant", "k", "n", "s_n"],
     )  # fmt: skip
-    assert sweep_headline(Tables(saes, projections, pd.DataFrame()), n=18) == {
+    assert sweep_headline(Tables(saes, projections, pd.DataFrame(), pd.DataFrame()), n=18) == {
         "seeds": 2,
         "true_l0": 10.9,
         "k_of_least_c_dec": 11,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sae_lens.synthetic import SyntheticActivationIterator
 
-from sbw.params import ToyParams, load_params
+from sbw.params import Correlation, ToyParams, load_params
 from sbw.rng import drawing_from, seeded
 from sbw.toy import (
     Toy,
@@ -18,6 +18,7 @@ from sbw.toy import (
     random_correlation_matrix,
     save_toy,
     toy_stats,
+    with_hub,
 )
 from tests.conftest import ROOT
 
@@ -30,6 +31,12 @@ def params() -> ToyParams:
 @pytest.fixture(scope="module")
 def toy(params: ToyParams) -> Toy:
     return build_toy(params)
+
+
+@pytest.fixture(scope="module")
+def correlation(params: ToyParams) -> Correlation:
+    assert params.correlation
+    return params.correlation
 
 
 def test_true_l0_is_the_papers(toy: Toy) -> None:
@@ -56,9 +63,9 @@ def test_features_fire_as_often_and_as_strongly_as_asked(toy: Toy) -> None:
     assert acts[fired].std().item() == pytest.approx(0.15, abs=0.002)
 
 
-def test_correlations_before_the_clipping_are_the_papers(params: ToyParams) -> None:
+def test_correlations_before_the_clipping_are_the_papers(correlation: Correlation) -> None:
     # Weak correlations need no clipping, so that every pair keeps the value that was drawn for it.
-    weak = params.correlation.model_copy(update={"min_strength": 0.003, "max_strength": 0.009})
+    weak = correlation.model_copy(update={"min_strength": 0.003, "max_strength": 0.009})
     matrix = random_correlation_matrix(50, weak)
     pairs = matrix[*torch.triu_indices(50, 50, offset=1)]
     assert (pairs == 0).sum() == int(0.3 * 1225)
@@ -68,18 +75,18 @@ def test_correlations_before_the_clipping_are_the_papers(params: ToyParams) -> N
     assert strengths.max() <= 0.009
 
 
-def test_correlation_matrix_is_valid_and_its_own_seeds(params: ToyParams, toy: Toy) -> None:
-    matrix = random_correlation_matrix(50, params.correlation)
-    assert torch.equal(matrix, random_correlation_matrix(50, params.correlation))
-    assert not torch.equal(matrix, random_correlation_matrix(50, params.correlation.model_copy(update={"seed": 43})))
+def test_correlation_matrix_is_valid_and_its_own_seeds(correlation: Correlation) -> None:
+    matrix = random_correlation_matrix(50, correlation)
+    assert torch.equal(matrix, random_correlation_matrix(50, correlation))
+    assert not torch.equal(matrix, random_correlation_matrix(50, correlation.model_copy(update={"seed": 43})))
     torch.testing.assert_close(matrix, matrix.T, atol=1e-6, rtol=0)
     assert torch.equal(matrix.diagonal(), torch.ones(50))
     assert torch.linalg.eigvalsh(matrix.double()).min() > 0
 
 
-def test_seed_42_names_the_matrix_of_the_papers_public_code(params: ToyParams) -> None:
+def test_seed_42_names_the_matrix_of_the_papers_public_code(correlation: Correlation) -> None:
     # Entries of what the public code's generate_random_correlation_matrix gives for these settings.
-    matrix = random_correlation_matrix(50, params.correlation)
+    matrix = random_correlation_matrix(50, correlation)
     expected = {(0, 1): -0.196769, (3, 7): -0.088962, (12, 40): 0.229043, (20, 21): -0.172365, (48, 49): 0.117246}
     for (i, j), value in expected.items():
         assert matrix[i, j].item() == pytest.approx(value, abs=1e-4)
@@ -134,3 +141,32 @@ def test_tables_say_what_the_toy_is(toy: Toy) -> None:
     assert matrix is not None
     row = correlations.iloc[3 * 50 + 7]
     assert (row.feature_i, row.feature_j, row.correlation) == (3, 7, matrix[3, 7].item())
+
+
+def test_few_orthogonalisation_steps_leave_superposition() -> None:
+    cosines = [
+        torch.triu(vectors @ vectors.T, 1).abs().max().item()
+        for name in ("five", "five_superposed")
+        for vectors in [build_toy(load_params(ROOT / "params.yaml").toys[name]).features.feature_vectors.detach()]
+    ]
+    assert cosines[0] < 1e-3
+    assert cosines[1] > 0.1
+
+
+def test_zipf_rates_fall_as_the_inverse_rank_and_sum_to_two() -> None:
+    rates = build_toy(load_params(ROOT / "params.yaml").toys["five_zipf"]).activations.firing_probabilities
+    steps = rates - rates[-1]
+    torch.testing.assert_close(steps / steps[0], (1 / torch.arange(1, 6) - 0.2) / 0.8)
+    assert rates.sum().item() == pytest.approx(2, abs=1e-3)
+
+
+@pytest.mark.parametrize("rho", [-0.5, -0.4, 0.0, 0.5])
+def test_a_hub_is_correlated_with_all_others_and_they_with_none(rho: float) -> None:
+    toy = with_hub(build_toy(load_params(ROOT / "params.yaml").toys["five"]), rho)
+    fired = (toy.sample(200_000, seeded(0)) > 0).double()
+    torch.testing.assert_close(fired.mean(0), torch.full((5,), 0.4, dtype=torch.float64), atol=0.005, rtol=0)
+    correlations = torch.corrcoef(fired.T)
+    assert correlations[1:, 1:].fill_diagonal_(0).abs().max() < 0.01
+    assert (correlations[0, 1:].sign() == torch.tensor(rho).sign()).all() or rho == 0
+    assert correlations[0, 1:].abs().max() < abs(rho) + 0.01
+    assert correlations[0, 1:].abs().min() > 0.6 * abs(rho) - 0.01

@@ -1,14 +1,20 @@
 """Training on a toy is SAELens's toy loop, from the seeds alone."""
 
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from sae_lens import TrainingSAE
 from sae_lens.synthetic import train_toy_sae
 
+from sbw.lockstep.trainer import CurvePoint
 from sbw.params import Train, load_params
 from sbw.rng import drawing_from, seeded
-from sbw.saes import initial_sae
-from sbw.toy import Toy, build_toy
-from sbw.training import train_on_toy
+from sbw.saes import initial_sae, load_sae, save_sae
+from sbw.toy import Toy, build_toy, with_hub
+from sbw.training import Cell, progress, train_cells, train_on_toy
 from tests.conftest import ROOT
 
 PARAMS = load_params(ROOT / "params.yaml")
@@ -24,9 +30,16 @@ def train() -> Train:
     return PARAMS.train.model_copy(update={"samples": 10_000, "batch_size": 256})
 
 
+def trained(saes: list[TrainingSAE[Any]], toy: Toy, train: Train) -> list[CurvePoint]:
+    with progress("test", train.steps()) as bar:
+        return train_on_toy(
+            saes, toy, train, stream_seed=train.stream_seed, samples=train.samples, log_every=10, bar=bar
+        )
+
+
 def test_trains_as_saelens_does(toy: Toy, train: Train) -> None:
     ours, theirs = initial_sae(5, 100, 50, 1), initial_sae(5, 100, 50, 1)
-    train_on_toy([ours], toy, train, log_every=10, label="test")
+    trained([ours], toy, train)
     with drawing_from(seeded(train.stream_seed)):
         train_toy_sae(theirs, toy.features, toy.activations, train.samples, train.batch_size, train.lr)
     for name, weights in theirs.state_dict().items():
@@ -34,13 +47,37 @@ def test_trains_as_saelens_does(toy: Toy, train: Train) -> None:
 
 
 def test_the_last_batch_is_a_full_one(toy: Toy, train: Train) -> None:
-    points = train_on_toy([initial_sae(5, 100, 50, 0)], toy, train, log_every=10, label="test")
+    points = trained([initial_sae(5, 100, 50, 0)], toy, train)
     assert [point.step for point in points] == [10, 20, 30, 40]
 
 
 def test_the_stream_has_a_seed_of_its_own(toy: Toy, train: Train) -> None:
     saes = [initial_sae(5, 100, 50, 0) for _ in range(3)]
     for sae, stream_seed in zip(saes, (0, 0, 1), strict=True):
-        train_on_toy([sae], toy, train.model_copy(update={"stream_seed": stream_seed}), log_every=10, label="test")
+        trained([sae], toy, train.model_copy(update={"stream_seed": stream_seed}))
     assert torch.equal(saes[0].W_dec, saes[1].W_dec)
     assert not torch.equal(saes[0].W_dec, saes[2].W_dec)
+
+
+@pytest.mark.parametrize("processors", [1, 2, 8])
+def test_cells_are_trained_each_on_its_stream_whoever_trains_it(
+    toy: Toy, train: Train, processors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sbw.training.processors", lambda: processors)
+    other = with_hub(toy, 0.1)
+    cells = [
+        Cell({"rho": i, "seed": seed}, partial(initial_sae, 5, 100, 50, seed), its_toy, stream_seed, samples)
+        for i, (its_toy, stream_seed, samples) in enumerate([(toy, 0, 5_000), (toy, 1, 5_000), (other, 0, 2_560)])
+        for seed in (0, 1)
+    ]
+    train_cells(cells, train, lambda cell: tmp_path / cell.folder, "test")
+    for cell in cells:
+        alone = cell.sae()
+        trained([alone], cell.toy, train.model_copy(update={"stream_seed": cell.stream_seed, "samples": cell.samples}))
+        save_sae(alone, tmp_path / "alone")
+        assert torch.equal(load_sae(tmp_path / cell.folder).W_dec, load_sae(tmp_path / "alone").W_dec)
+
+
+def test_a_folder_is_named_after_its_keys(toy: Toy) -> None:
+    cell = Cell({"k": 1.8, "samples": 15_000_000, "seed": 0}, partial(initial_sae, 5, 100, 50, 0), toy, 0, 1)
+    assert cell.folder == "k=1.8/samples=15000000/seed=0"

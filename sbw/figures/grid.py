@@ -1,0 +1,33 @@
+"""An experiment of SAEs at one k, or at several."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.style import cosine_bar, cosine_curves, cosine_panel, new_figure, panels
+from sbw.params import FigureSize
+
+TABLES = ["cosines", "saes"]
+
+_MOST_PANELS = 3
+
+
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: FigureSize) -> Figure:
+    """At one k, a decoder heatmap a seed, of the first three; at several, c_dec and c_enc against k."""
+    figure = new_figure(params.width, params.height)
+    trained = saes[saes["variant"] == "trained"]
+    if trained["k"].nunique() > 1:
+        cosine_curves(figure, saes)
+    else:
+        _heatmaps(figure, cosines, trained)
+    return figure
+
+
+def _heatmaps(figure: Figure, cosines: pd.DataFrame, trained: pd.DataFrame) -> None:
+    shown = trained.head(_MOST_PANELS)
+    grid = panels(figure, len(shown), _MOST_PANELS)
+    for axes, (_, sae) in zip(grid, shown.iterrows(), strict=True):
+        cosine_panel(axes, cosines[cosines["seed"] == sae["seed"]], "decoder", bar=False)
+        axes.set(xlabel="", ylabel="", title=f"seed {sae['seed']:g} (MCC {sae['mcc']:.2f})")
+    cosine_bar(figure, grid)
+    k, true_l0 = trained[["k", "true_l0"]].iloc[0]
+    figure.suptitle(f"Decoder cosine with the true features: k = {k:g}, true L0 = {true_l0:.2f}")

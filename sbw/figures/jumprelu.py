@@ -1,0 +1,43 @@
+"""The decoder metrics of JumpReLU SAEs, whose L0 follows from a coefficient."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.style import BLUE, mark_null, mark_true_l0, new_figure, seeds_of
+from sbw.params import FigureSize
+
+TABLES = ["saes", "projections"]
+
+_N = 18
+_KEYS = ["l0_coefficient", "seed"]
+
+
+def draw(saes: pd.DataFrame, projections: pd.DataFrame, params: FigureSize) -> Figure:
+    """c_dec, s_n^dec and the coefficient against the L0 that came out, a dot an SAE, and a rule at the true L0."""
+    trained = saes[saes["variant"] == "trained"]
+    n = _nearest_n(projections)
+    s_n = projections.loc[(projections["variant"] == "trained") & (projections["n"] == n), [*_KEYS, "s_n"]]
+    table = trained.merge(s_n, on=_KEYS, validate="one_to_one")
+    ys = {
+        "c_dec": "mean |cosine|, decoder ($c_{dec}$)",
+        "s_n": f"decoder projection $s_{{{n}}}^{{dec}}$",
+        "l0_coefficient": "coefficient of the sparsity loss",
+    }
+    figure = new_figure(params.width, params.height)
+    grid = figure.subplots(1, len(ys), sharex=True)
+    for axes, (name, label) in zip(grid, ys.items(), strict=True):
+        axes.plot(table["l0"], table[name], "o", color=BLUE, alpha=0.6, markersize=3, markeredgewidth=0)
+        axes.set(xlabel="L0 of the trained SAE", ylabel=label)
+        mark_true_l0(axes, trained, label=name == "c_dec")
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0].set_ylim(bottom=0)
+    mark_null(grid[0], trained)
+    grid[-1].set_yscale("log")
+    count = trained["l0_coefficient"].nunique()
+    figure.suptitle(f"JumpReLU SAEs by the L0 that came out; {count} coefficients, {seeds_of(trained)}")
+    return figure
+
+
+def _nearest_n(projections: pd.DataFrame) -> int:
+    available = sorted(projections["n"].unique())
+    return _N if _N in available else int(available[len(available) // 2])

@@ -1,0 +1,42 @@
+"""What the latents stand for after L0 has moved, from above or from below."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.style import cosine_bar, cosine_panel, new_figure, panels
+from sbw.params import Panels
+
+TABLES = ["cosines", "saes"]
+
+_RAMP = ["initial_k", "k", "samples"]
+
+
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: Panels) -> Figure:
+    """A decoder heatmap a ramp, of its first seed, and the MCC of all its seeds: mean and range."""
+    trained = saes[saes["variant"] == "trained"]
+    ramps = trained[_RAMP].drop_duplicates()
+    columns = min(params.columns, len(ramps))
+    rows = -(-len(ramps) // columns)
+    # The colour bar and the title need room of their own.
+    figure = new_figure(max(columns, 2) * params.panel_width + 0.7, rows * params.panel_height + 0.3)
+    grid = panels(figure, len(ramps), columns)
+    for axes, (_, ramp) in zip(grid, ramps.iterrows(), strict=True):
+        of_ramp = trained[(trained[_RAMP] == ramp).all(axis=1)]
+        of_seed = cosines["seed"] == of_ramp["seed"].iloc[0]
+        cosine_panel(axes, cosines[(cosines[_RAMP] == ramp).all(axis=1) & of_seed], "decoder", bar=False)
+        axes.set(xlabel="", ylabel="", title=f"{_moved(ramp)}\n{_mcc(of_ramp['mcc'])}")
+    cosine_bar(figure, grid, shrink=0.8)
+    true_l0, seed = trained[["true_l0", "seed"]].iloc[0]
+    figure.suptitle(f"Decoder cosine with the true features, true L0 = {true_l0:.2f}, seed {seed:g}")
+    return figure
+
+
+def _moved(ramp: pd.Series) -> str:
+    initial_k, k, samples = ramp
+    count = f"{samples / 1e6:.1f} M" if samples >= 1e5 else f"{samples:,.0f}"
+    return f"{initial_k:g} → {k:g} in {count} samples"
+
+
+def _mcc(values: pd.Series) -> str:
+    spread = f" ({values.min():.2f}–{values.max():.2f})" if len(values) > 1 else ""
+    return f"MCC {values.mean():.2f}{spread}"

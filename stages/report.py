@@ -1,0 +1,45 @@
+"""Tell what was found, claim by claim, as plots/report.md and, with its figures inside, as plots/report.html."""
+
+import json
+from pathlib import Path
+
+from sbw.params import Mixing, Params
+from stages.cli import run, whole
+
+PLOTS, METRICS, EXPERIMENTS = Path("plots"), Path("data/metrics"), Path("experiments")
+
+
+def main(params: Params) -> None:
+    from sbw.report.experiment_story import sizes
+    from sbw.report.markdown import TITLE, document
+    from sbw.report.page import render
+    from sbw.report.results import Results
+    from sbw.report.story import tell
+    from sbw.tables import load_table
+
+    mixing = {name for name, section in params.experiments.items() if isinstance(section, Mixing)}
+    folders = {name: METRICS / EXPERIMENTS / name for name in params.experiments} | {"sweep": METRICS / "sweep"}
+    results = Results(
+        params,
+        json.loads(Path("data/toy", params.sweep.toy, "stats.json").read_text(encoding="utf-8")),
+        load_table(Path("data/pretrained/l0.parquet")),
+        load_table(folders["sweep"] / "projections.parquet"),
+        load_table(folders["sweep"] / "cosines.parquet"),
+        {name: load_table(folder / "saes.parquet") for name, folder in folders.items() if name not in mixing},
+        {name: load_table(folders[name] / "mixing.parquet") for name in mixing},
+    )
+    sections = tell(results)
+    pictures = [picture.name for section in sections if section.shown for picture in section.pictures]
+    links = {name: f"{EXPERIMENTS / name if name in params.experiments else name}.svg" for name in pictures}
+    markdown = document(sections, sizes(results), links)
+    page = render(markdown, TITLE, {link: (PLOTS / link).read_text(encoding="utf-8") for link in links.values()})
+    with whole(PLOTS / "report.md") as text, whole(PLOTS / "report.html") as html:
+        text.write_text(markdown, encoding="utf-8")
+        html.write_text(page, encoding="utf-8")
+    claims = [claim.holds for section in sections for claim in section.claims]
+    print(f"{len(claims)} claims: {claims.count(True)} hold, {claims.count(False)} do not, "
+          f"{claims.count(None)} are not tested here")  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(main, __doc__)
