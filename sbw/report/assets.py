@@ -61,7 +61,8 @@ for (const table of document.querySelectorAll("table")) {
       const value = (row) => parseFloat(text(row).replaceAll(",", "").replace("\\u2212", "-"));
       const order = (a, b) => {
         const [x, y] = [value(a), value(b)];
-        return isNaN(x) || isNaN(y) ? text(a).localeCompare(text(b)) : x - y;
+        if (isNaN(x) && isNaN(y)) return text(a).localeCompare(text(b), "en", { numeric: true });
+        return isNaN(x) ? 1 : isNaN(y) ? -1 : x - y;
       };
       const rows = [...body.rows].sort(order);
       body.append(...(down ? rows.reverse() : rows));
@@ -69,4 +70,4 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 """
-"""A click on a column's head sorts by it: by number where both cells begin with one, else by text."""
+"""A click on a column's head sorts by it: first the cells that begin with a number, then the others by their text."""

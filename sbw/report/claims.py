@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from sbw.report.results import Results, brackets, groups, level_runs, means, trained, truth
+from sbw.report.results import Results, brackets, groups, level_runs, levels_by_seed, means, trained, truth
 from sbw.report.words import count, number, plain, ranges, spread
 
 HOLDS, FAILS, NOT_TESTED = "yes", "**no**", "not tested here"
@@ -163,9 +163,15 @@ def least_claim(saes: pd.DataFrame, column: str, where: str = "") -> Claim:
     if not brackets(by_k.index, RIGHT_K - 1, RIGHT_K + 1):
         return untested(what, paper, tolerance.words)
     least = float(by_k.idxmin())
-    seeds = count(trained(saes)["seed"].nunique(), "seed")
-    ours = f"{plain(least)} ({column} {number(by_k.min(), 4)}, {seeds})"
+    by_seed = [rows.set_index("k")[column].idxmin() for _, rows in groups(trained(saes), "seed")]
+    ours = f"{_of_mean(least, by_seed, len(by_seed))}; {column} {number(by_k.min(), 4)}"
     return Claim(what, paper, ours, tolerance.words, tolerance.holds(least))
+
+
+def _of_mean(k: float, by_seed: list[Any], seeds: int) -> str:
+    """A k that the mean over seeds points to, and the least and greatest that single seeds do."""
+    single = f"{plain(min(by_seed))} to {plain(max(by_seed))} by single seeds, " if seeds > 1 else ""
+    return f"{plain(k)} ({single}{count(seeds, 'seed')})"
 
 
 def _level_claims(projections: pd.DataFrame) -> list[Claim]:
@@ -174,7 +180,12 @@ def _level_claims(projections: pd.DataFrame) -> list[Claim]:
     runs = level_runs(projections)
     if not runs or not brackets(projections["k"], RIGHT_K - 1, RIGHT_K + 1):
         return [untested(f"{what}12–25", paper, tolerance.words)]
-    return [Claim(f"{what}{ranges(ns)}", paper, plain(k), tolerance.words, tolerance.holds(k)) for k, ns in runs]
+    seeds = projections.loc[projections["variant"] == "trained", "seed"].nunique()
+    return [
+        Claim(f"{what}{ranges(ns)}", paper, _of_mean(k, levels_by_seed(projections, ns), seeds), tolerance.words,
+              tolerance.holds(k))
+        for k, ns in runs
+    ]  # fmt: skip
 
 
 def tradeoff_claims(results: Results) -> list[Claim]:

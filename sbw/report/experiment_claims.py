@@ -106,10 +106,10 @@ def mixing_claims(results: Results) -> list[Claim]:
     ]
 
 
-def sign_claim(what: str, rows: pd.DataFrame | None, paper: str, least_rho: float = 1e-9) -> Claim:
+def sign_claim(what: str, rows: pd.DataFrame | None, paper: str, least_rho: float = 0) -> Claim:
     """At every correlation of at least that strength, and every k, the mean mixing over seeds has its sign."""
     tolerance = "sign of the mean over seeds, at every ρ"
-    strong = None if rows is None else rows[rows["rho"].abs() >= least_rho - 1e-9]
+    strong = None if rows is None else rows[(rows["rho"] != 0) & (rows["rho"].abs() >= least_rho - 1e-9)]
     if strong is None or strong.empty:
         return untested(what, paper, tolerance)
     by = strong.groupby(["rho", "k"])["mixing"].mean().reset_index()

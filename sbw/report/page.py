@@ -1,6 +1,7 @@
 """The report as one HTML page that needs no other file and no network."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -30,6 +31,9 @@ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-sr
 </nav>
 <main>
 """
+_PRINTED_WIDTH = re.compile(r'<svg\b[^>]*\bwidth="([\d.]+)pt"')
+# Pixels a point: figures have the small type of print, so on a screen they are shown 1.3 times as large.
+_SCREEN = 1.3 * 96 / 72
 _TAIL = """</main>
 <script>
 {script}</script>
@@ -71,7 +75,10 @@ def _embed(tokens: Sequence[Token], svgs: Mapping[str, str]) -> None:
     for before, content, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         images = [child for child in content.children or [] if child.type == "image"]
         for image in images:
-            image.attrSet("src", data_uri(svgs[str(image.attrGet("src"))]))
+            svg = svgs[str(image.attrGet("src"))]
+            image.attrSet("src", data_uri(svg))
+            if width := _PRINTED_WIDTH.search(svg):
+                image.attrSet("width", str(round(float(width[1]) * _SCREEN)))
             before.tag = after.tag = "figure"
 
 

@@ -92,5 +92,11 @@ def level_runs(projections: pd.DataFrame) -> list[tuple[float, list[int]]]:
     return [(k, [n for n, _ in run]) for k, run in groupby(levels, key=lambda level: level[1])]
 
 
+def levels_by_seed(projections: pd.DataFrame, ns: list[int]) -> list[float]:
+    """That k for each seed alone and each of some n."""
+    rows = projections[(projections["variant"] == "trained") & projections["n"].isin(ns)]
+    return [_first_level(of_one.groupby("k")["s_n"].mean()) for _, of_one in groups(rows, "seed", "n")]
+
+
 def _first_level(s_n: "pd.Series[float]") -> float:
     return float(s_n.index[s_n <= s_n.min() + 0.01][0])

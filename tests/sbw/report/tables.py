@@ -14,7 +14,7 @@ TRUE_L0 = 10.95
 
 def _row(k: float | None, seed: int | None, away: float, **keys: Any) -> dict[str, Any]:
     """An SAE that is the worse the further `away` from the true L0 it is."""
-    shift = 0.0005 * (seed or 0)
+    shift = 0.0004 * (seed or 0)
     mse = max(0.01, 0.45 * -away) if seed is not None else max(0.0, 0.8 * -away)
     distance = abs(away) if seed is not None else 0.0
     return {
@@ -31,7 +31,7 @@ def _row(k: float | None, seed: int | None, away: float, **keys: Any) -> dict[st
         "c_enc": 0.002 + 0.005 * distance + shift,
         "c_dec_over_null": (0.001 + 0.01 * distance + shift) / 0.08,
         "mse": mse,
-        "variance_explained_about_zero": 1 - mse / 11.2,
+        "variance_explained_about_zero": 1 - mse / 11.3,
         "mcc": 1 - 0.03 * distance - shift,
         "dead_latents": 0,
         **keys,

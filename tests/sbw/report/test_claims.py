@@ -58,9 +58,9 @@ def changed(table: pd.DataFrame, k: float, column: str, value: float) -> pd.Data
 
 
 def raised(good: Results) -> Results:
-    """s_n comes to its floor late for n = 24."""
+    """s_n comes to its floor late for n = 24, by one seed."""
     table = good.projections.copy()
-    table.loc[(table["n"] == 24) & (table["k"] == 17), "s_n"] = -1
+    table.loc[(table["n"] == 24) & (table["k"] == 17) & (table["seed"] == 1), "s_n"] = -2
     return replace(good, projections=table)
 
 
@@ -145,15 +145,15 @@ def test_one_seed_below_is_enough_where_every_seed_must_recover() -> None:
 
 def test_ours_is_the_mean_with_its_range_over_the_seeds() -> None:
     (claim,) = (claim for claim in claims(results()) if claim.what == "k = 9: MCC")
-    assert claim.ours == "0.9398 (0.9395 to 0.9400, 2 seeds)"
+    assert claim.ours == "0.9398 (0.9396 to 0.9400, 2 seeds)"
 
 
 def test_n_that_agree_share_a_row() -> None:
     rows = [claim for claim in claims(raised(results())) if claim.what.startswith("first k with s_n")]
     assert [(claim.what.rpartition("n = ")[2], claim.ours) for claim in rows] == [
-        ("12–23", "11"),
-        ("24", "17"),
-        ("25", "11"),
+        ("12–23", "11 (11 to 11 by single seeds, 2 seeds)"),
+        ("24", "17 (11 to 17 by single seeds, 2 seeds)"),
+        ("25", "11 (11 to 11 by single seeds, 2 seeds)"),
     ]
 
 

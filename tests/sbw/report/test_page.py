@@ -12,7 +12,7 @@ from sbw.report.page import data_uri, render
 from sbw.report.story import tell
 from tests.sbw.report.tables import results
 
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><title>β</title></svg>'
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100pt" height="50pt"><title>β</title></svg>'
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -32,6 +32,10 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID
+        self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -70,6 +74,7 @@ def test_every_figure_is_inside_and_has_an_alt_text(page: Page) -> None:
     assert len(images) == len(page.all("figure")) == 19
     assert all(image["alt"] for image in images)
     assert {image["src"] for image in images} == {data_uri(SVG)}
+    assert {image["width"] for image in images} == {"173"}
     assert base64.b64decode(data_uri(SVG).partition(",")[2]).decode() == SVG
 
 
