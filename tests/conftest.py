@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ("dvc.lock", "data/metrics.json", "data/sweep.json", "plots/report.md")
+RESULTS = ("dvc.lock", "data/*.json", "plots/*")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "train.samples": 65_536,
@@ -132,7 +133,7 @@ def _check_out(root: Path) -> None:
     clone = Clone(root)
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file() and name not in RESULTS:
+        if (ROOT / name).is_file() and not any(fnmatchcase(name, pattern) for pattern in RESULTS):
             (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, clone.root / name)
     clone.set_params(QUICK, QUICK_WITHOUT)

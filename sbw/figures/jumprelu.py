@@ -31,7 +31,7 @@ def draw(saes: pd.DataFrame, projections: pd.DataFrame, params: FigureSize) -> F
         mark_true_l0(axes, trained, label=name == "c_dec")
         axes.spines[["top", "right"]].set_visible(False)
     grid[0].set_ylim(bottom=0)
-    mark_null(grid[0], trained)
+    mark_null(grid[0], trained, right=0.75)  # left of the SAEs whose L0 is far too high
     grid[-1].set_yscale("log")
     count = trained["l0_coefficient"].nunique()
     figure.suptitle(f"JumpReLU SAEs by the L0 that came out; {count} coefficients, {seeds_of(trained)}")

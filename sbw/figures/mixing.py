@@ -13,15 +13,16 @@ TABLES = ["mixing"]
 
 def draw(mixing: pd.DataFrame, params: FigureSize) -> Figure:
     """Signed mixing, mean over an SAE's latents, a dot an SAE: against k, a line a correlation, or against that."""
-    means = mixing.groupby(["rho", "k", "seed"], as_index=False)["mixing"].mean()
+    means = mixing.groupby(["rho", "k", "seed"])["mixing"].mean().reset_index()
     one_k = means["k"].nunique() == 1
     x = "rho" if one_k else "k"
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
     axes.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
-    lines = [("", means)] if one_k else [(f"ρ = {_signed(rho)}", of_rho) for rho, of_rho in means.groupby("rho")]
-    for (label, line), color in zip(lines, cycle(PALETTE), strict=False):
-        band(axes, line, "mixing", x=x, color=color, label=label)
+    rhos = [None] if one_k else sorted(means["rho"].unique())
+    for rho, color in zip(rhos, cycle(PALETTE), strict=False):
+        line = means if rho is None else means[means["rho"] == rho]
+        band(axes, line, "mixing", x=x, color=color, label=None if rho is None else f"ρ = {_signed(rho)}")
         axes.plot(line[x], line["mixing"], ".", color=color, markersize=3)
     axes.set_xlabel("correlation ρ with feature 0" if one_k else "L0 (k)")
     axes.set_ylabel("mixing of feature 0 into others")

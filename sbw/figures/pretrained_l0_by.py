@@ -24,7 +24,9 @@ def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
     by_layer, by_width, by_site = figure.subplots(1, 3, sharey=True)
     sites = chosen["site"].value_counts().index.tolist()
     _strip(by_layer, chosen["layer"], chosen, "layer")
-    _strip(by_width, np.log2(chosen["width"].astype(float)), chosen, "width (latents, log scale)")
+    _strip(
+        by_width, chosen["width"].astype(float).map(np.log2, na_action="ignore"), chosen, "width (latents, log scale)"
+    )
     _strip(by_site, chosen["site"].map(sites.index, na_action="ignore"), chosen, "site")
     _name_widths(by_width, chosen["width"].dropna())
     by_site.set_xticks(range(len(sites)), labels=sites)

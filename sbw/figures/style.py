@@ -70,9 +70,7 @@ def panels(figure: Figure, count: int, columns: int, *, sharex: bool = False) ->
     return axes[:count]
 
 
-def band(
-    axes: Axes, table: pd.DataFrame, y: str, *, x: str = "k", color: Any = BLUE, label: str | None = None
-) -> None:
+def band(axes: Axes, table: pd.DataFrame, y: str, *, x: str = "k", color: Any = BLUE, label: str | None = None) -> None:
     """The mean of `y` over the seeds at each `x` as a line, from the least to the greatest as a band."""
     sns.lineplot(table, x=x, y=y, errorbar=("pi", 100), color=color, label=label, legend=False, ax=axes)
     axes.set(xlabel="", ylabel="")
@@ -88,11 +86,14 @@ def mark_true_l0(axes: Axes, saes: pd.DataFrame, *, label: bool, height: float =
                       textcoords="offset points", va="top", fontsize=6, color=RED)  # fmt: skip
 
 
-def mark_null(axes: Axes, saes: pd.DataFrame) -> None:
-    """A line at the c_dec of random directions in the width of the table's SAEs, named at its right end."""
+def mark_null(axes: Axes, saes: pd.DataFrame, right: float = 1.0) -> None:
+    """A line at the c_dec of random directions in the width of the table's SAEs.
+
+    Its name ends at a share `right` of the axes.
+    """
     null = (saes["c_dec"] / saes["c_dec_over_null"]).iloc[0]
     axes.axhline(null, color=ORANGE, linestyle="--")
-    axes.annotate("random directions", (1, null), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+    axes.annotate("random directions", (right, null), xycoords=("axes fraction", "data"), xytext=(-2, 2),
                   textcoords="offset points", ha="right", fontsize=6, color=ORANGE)  # fmt: skip
 
 

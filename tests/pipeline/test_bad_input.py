@@ -100,7 +100,7 @@ def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], m
         (["evaluate", "big", "x"], "`stage` must be one of: train, sweep, got 'big'"),
         (["sweep", "12"], "`k` must be one of: 9, 11, got '12'"),
         (["experiment", "big"], "`experiment` must be one of: finetune, transition, jumprelu, mixing, got 'big'"),
-        (["figures", "big", "data", "big"], "`figure` must be one of: pretrained_l0, firing_probabilities,"),
+        (["figures", "big", "data", "big"], "`figure` must be one of: pretrained_l0, pretrained_l0_by,"),
     ],
 )
 def test_unknown_cell_is_refused(checkout: Clone, stage: list[str], message: str) -> None:

@@ -1,93 +1,26 @@
 """Each figure draws what its table holds, the same bytes each time, without LaTeX."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from sbw.figures.style import save_figure, styled
-from sbw.params import Figures, load_params
-from tests.conftest import ROOT
-
-PARAMS = load_params(ROOT / "params.yaml").figures
-
-
-def pretrained(models: int = 3) -> list[pd.DataFrame]:
-    rows = [(f"org/model-{m}", l0, m < models) for m in range(models + 1) for l0 in (10.0, 20.0, 60.0)]
-    return [pd.DataFrame(rows, columns=["model", "l0", "selected"])]
-
-
-def toy_features() -> list[pd.DataFrame]:
-    return [pd.DataFrame({"feature": range(5), "firing_probability": [0.5, 0.4, 0.3, 0.2, 0.1]})]
-
-
-def grid(*names: str, shape: tuple[int, int]) -> pd.DataFrame:
-    rows, columns = np.indices(shape)
-    return pd.DataFrame({names[0]: rows.flatten(), names[1]: columns.flatten()})
-
-
-def correlations() -> list[pd.DataFrame]:
-    table = grid("feature_i", "feature_j", shape=(5, 5))
-    return [table.assign(correlation=0.1 * (table["feature_i"] - table["feature_j"]))]
-
-
-def cosines() -> list[pd.DataFrame]:
-    table = grid("latent", "feature", shape=(6, 5)).assign(encoder_cosine=0.0)
-    table["matched_feature"] = pd.array([None if i == 2 else 4 - i + (i > 2) for i in table["latent"]], dtype="Int64")
-    table["decoder_cosine"] = (table["feature"] == table["matched_feature"]).fillna(False).astype(float)
-    return [table, pd.DataFrame({"k": [9.0], "true_l0": [10.954], "mcc": [0.91234]})]
-
-
-SAES = pd.DataFrame(
-    [
-        {"variant": variant, "k": k, "seed": seed, "true_l0": 10.9, "c_dec": 0.1 * k + 0.01 * (seed or 0), "mcc": 0.9}
-        for variant, seed in (("trained", 0), ("trained", 1), ("truth", None))
-        for k in (9.0, 11.0, 14.0)
-    ]
-).astype({"seed": "Int64"})
-SAES = SAES.assign(
-    c_dec_over_null=SAES["c_dec"] / 0.08, c_enc=0.02 * SAES["k"], variance_explained_about_zero=0.04 * SAES["k"]
+from sbw.figures.style import save_figure
+from sbw.params import Figures
+from tests.sbw.figures.drawn import (
+    PARAMS,
+    TABLES,
+    correlations,
+    cosines,
+    drawn,
+    pretrained,
+    projections,
+    rule_of,
+    saes,
+    sweep_cosines,
+    toy_features,
 )
-
-
-def projections() -> list[pd.DataFrame]:
-    rows = [SAES.assign(n=n, s_n=n / 100 + SAES["c_dec"]) for n in range(1, 50)]
-    return [pd.concat(rows), SAES]
-
-
-def saes() -> list[pd.DataFrame]:
-    return [SAES]
-
-
-def sweep_cosines() -> list[pd.DataFrame]:
-    one = cosines()[0]
-    every = [one.assign(k=k, seed=seed) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
-    keys = [(k, seed, 10.9, 0.9) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
-    return [pd.concat(every), pd.DataFrame(keys, columns=["k", "seed", "true_l0", "mcc"])]
-
-
-TABLES = {
-    "pretrained_l0": pretrained,
-    "firing_probabilities": toy_features,
-    "correlation_matrix": correlations,
-    "cosine_heatmap": cosines,
-    "projection": projections,
-    "pairwise_cosine": saes,
-    "tradeoff": saes,
-    "cosine_heatmaps": sweep_cosines,
-}
-
-
-def drawn(name: str, tables: list[pd.DataFrame]) -> Figure:
-    figure = import_module(f"sbw.figures.{name}")
-    assert len(figure.TABLES) == len(tables)
-    with styled():
-        return figure.draw(*tables, getattr(PARAMS, name))
 
 
 def test_every_figure_of_the_params_is_tested() -> None:
@@ -141,10 +74,6 @@ def test_cosine_heatmap_puts_matched_features_on_the_diagonal_and_the_rest_last(
     decoder = figure.axes[1].collections[0].get_array().reshape(6, 5)
     np.testing.assert_allclose(decoder, np.vstack([np.eye(5), np.zeros(5)]))
     assert figure.get_suptitle() == "k = 9, true L0 = 10.95: MCC = 0.912"
-
-
-def rule_of(axes: Axes) -> list[float]:
-    return [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_linestyle() == ":"]
 
 
 def test_projection_has_a_panel_an_n_with_mean_band_and_rule() -> None:

@@ -1,0 +1,166 @@
+"""Tables by hand, small enough to know what each figure must show, and the figure drawn from them."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sbw.figures.style import styled
+from sbw.params import load_params
+from tests.conftest import ROOT
+
+PARAMS = load_params(ROOT / "params.yaml").figures
+
+
+def pretrained(models: int = 3) -> list[pd.DataFrame]:
+    rows = [(f"org/model-{m}", l0, m < models) for m in range(models + 1) for l0 in (10.0, 20.0, 60.0)]
+    return [pd.DataFrame(rows, columns=["model", "l0", "selected"])]
+
+
+def toy_features() -> list[pd.DataFrame]:
+    return [pd.DataFrame({"feature": range(5), "firing_probability": [0.5, 0.4, 0.3, 0.2, 0.1]})]
+
+
+def grid(*names: str, shape: tuple[int, int]) -> pd.DataFrame:
+    rows, columns = np.indices(shape)
+    return pd.DataFrame({names[0]: rows.flatten(), names[1]: columns.flatten()})
+
+
+def correlations() -> list[pd.DataFrame]:
+    table = grid("feature_i", "feature_j", shape=(5, 5))
+    return [table.assign(correlation=0.1 * (table["feature_i"] - table["feature_j"]))]
+
+
+def cosines() -> list[pd.DataFrame]:
+    table = grid("latent", "feature", shape=(6, 5)).assign(encoder_cosine=0.0)
+    table["matched_feature"] = pd.array([None if i == 2 else 4 - i + (i > 2) for i in table["latent"]], dtype="Int64")
+    table["decoder_cosine"] = (table["feature"] == table["matched_feature"]).fillna(False).astype(float)
+    return [table, pd.DataFrame({"k": [9.0], "true_l0": [10.954], "mcc": [0.91234]})]
+
+
+SAES = pd.DataFrame(
+    [
+        {"variant": variant, "k": k, "seed": seed, "true_l0": 10.9, "c_dec": 0.1 * k + 0.01 * (seed or 0), "mcc": 0.9}
+        for variant, seed in (("trained", 0), ("trained", 1), ("truth", None))
+        for k in (9.0, 11.0, 14.0)
+    ]
+).astype({"seed": "Int64"})
+SAES = SAES.assign(
+    c_dec_over_null=SAES["c_dec"] / 0.08, c_enc=0.02 * SAES["k"], variance_explained_about_zero=0.04 * SAES["k"]
+)
+
+
+def projections() -> list[pd.DataFrame]:
+    rows = [SAES.assign(n=n, s_n=n / 100 + SAES["c_dec"]) for n in range(1, 50)]
+    return [pd.concat(rows), SAES]
+
+
+def saes() -> list[pd.DataFrame]:
+    return [SAES]
+
+
+def sweep_cosines() -> list[pd.DataFrame]:
+    one = cosines()[0]
+    every = [one.assign(k=k, seed=seed) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
+    keys = [(k, seed, 10.9, 0.9) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
+    return [pd.concat(every), pd.DataFrame(keys, columns=["k", "seed", "true_l0", "mcc"])]
+
+
+def placed() -> list[pd.DataFrame]:
+    """Public SAEs of two layers, one of no stated layer; one site; three of four below 100."""
+    rows = [
+        (0, 16_384, "residual", 20.0),
+        (0, 16_384, "residual", 40.0),
+        (1, 65_536, "mlp", 80.0),
+        (None, None, None, 200.0),
+    ]
+    table = pd.DataFrame(rows, columns=["layer", "width", "site", "l0"]).assign(selected=True)
+    return [table.astype({"layer": "Int64", "width": "Int64"})]
+
+
+def errors() -> list[pd.DataFrame]:
+    rows = [
+        (variant, k, seed, 10.9, mse + (seed or 0))
+        for variant, seed in (("trained", 0), ("trained", 1), ("truth", None))
+        for k, mse in ((5.0, 2.0 if variant == "trained" else 4.8), (9.0, 0.5), (11.0, 0.1))
+    ]
+    return [pd.DataFrame(rows, columns=["variant", "k", "seed", "true_l0", "mse"]).astype({"seed": "Int64"})]
+
+
+def histograms() -> list[pd.DataFrame]:
+    rows = [
+        (k, seed, low, low + 1.0, density + seed)
+        for k in PARAMS.histograms.ks
+        for seed in (0, 1)
+        for low, density in ((-1.0, 0.25), (0.0, 0.75))
+    ]
+    return [pd.DataFrame(rows, columns=["k", "seed", "from", "to", "density"]), SAES.assign(true_l0=10.9)]
+
+
+def grid_of_one_k() -> list[pd.DataFrame]:
+    one = cosines()[0]
+    saes = [("trained", 5.0, seed, 10.9, 0.7 + 0.1 * seed) for seed in range(4)] + [("truth", 5.0, None, 10.9, 1.0)]
+    table = pd.DataFrame(saes, columns=["variant", "k", "seed", "true_l0", "mcc"])
+    return [pd.concat([one.assign(seed=seed) for seed in range(4)]), table]
+
+
+def ramps() -> list[pd.DataFrame]:
+    keys = [(20.0, 11.0, 15_000_000, seed) for seed in (0, 1)] + [(2.0, 11.0, 30_720_000, seed) for seed in (0, 1)]
+    saes = pd.DataFrame(keys, columns=["initial_k", "k", "samples", "seed"])
+    saes = saes.assign(variant="trained", true_l0=10.9, mcc=[0.9, 1.0, 0.8, 0.8])
+    one = cosines()[0]
+    each = [one.assign(initial_k=i, k=k, samples=n, seed=seed) for i, k, n, seed in keys]
+    return [pd.concat(each), saes]
+
+
+def coefficients() -> list[pd.DataFrame]:
+    rows = [("trained", 0.1, 0, 20.0, 0.09), ("trained", 1.0, 0, 11.0, 0.001), ("truth", None, None, 11.0, 0.0)]
+    saes = pd.DataFrame(rows, columns=["variant", "l0_coefficient", "seed", "l0", "c_dec"])
+    saes = saes.assign(true_l0=10.9, c_dec_over_null=saes["c_dec"] / 0.08)
+    s_n = [saes.assign(n=n, s_n=n + saes["l0"]) for n in (17, 18)]
+    return [saes, pd.concat(s_n)]
+
+
+def mixed(ks: tuple[float, ...] = (1.8,)) -> list[pd.DataFrame]:
+    rows = [
+        (rho, k, seed, latent, rho * (2 - k) + 0.01 * seed + (0.1 if latent else -0.1))
+        for rho in (-0.4, 0.0, 0.4)
+        for k in ks
+        for seed in (0, 1)
+        for latent in (0, 1)
+    ]
+    return [pd.DataFrame(rows, columns=["rho", "k", "seed", "latent", "mixing"])]
+
+
+TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
+    "pretrained_l0": pretrained,
+    "pretrained_l0_by": placed,
+    "firing_probabilities": toy_features,
+    "correlation_matrix": correlations,
+    "cosine_heatmap": cosines,
+    "projection": projections,
+    "pairwise_cosine": saes,
+    "tradeoff": saes,
+    "cosine_heatmaps": sweep_cosines,
+    "low_l0_mse": errors,
+    "histograms": histograms,
+    "intuition": list,
+    "grid": grid_of_one_k,
+    "transition": ramps,
+    "jumprelu": coefficients,
+    "mixing": mixed,
+}
+
+
+def drawn(name: str, tables: list[pd.DataFrame]) -> Figure:
+    figure = import_module(f"sbw.figures.{name}")
+    assert len(figure.TABLES) == len(tables)
+    with styled():
+        return figure.draw(*tables, getattr(PARAMS, name))
+
+
+def rule_of(axes: Axes) -> list[float]:
+    return [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_linestyle() == ":"]
