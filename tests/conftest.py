@@ -15,6 +15,9 @@ import pytest
 from filelock import FileLock
 from ruamel.yaml import YAML
 
+# pytest has a worker a processor: threads of their own would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ("dvc.lock", "data/*.json", "plots/*")
 QUICK: dict[str, Any] = {
