@@ -13,21 +13,22 @@ _MOST_PANELS = 3
 
 def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: FigureSize) -> Figure:
     """At one k, a decoder heatmap a seed, of the first three; at several, c_dec and c_enc against k."""
-    figure = new_figure(params.width, params.height)
     trained = saes[saes["variant"] == "trained"]
-    if trained["k"].nunique() > 1:
-        cosine_curves(figure, saes)
-    else:
-        _heatmaps(figure, cosines, trained)
+    if trained["k"].nunique() == 1:
+        return _heatmaps(cosines, trained.head(_MOST_PANELS), params)
+    figure = new_figure(params.width, params.height)
+    cosine_curves(figure, saes)
     return figure
 
 
-def _heatmaps(figure: Figure, cosines: pd.DataFrame, trained: pd.DataFrame) -> None:
-    shown = trained.head(_MOST_PANELS)
-    grid = panels(figure, len(shown), _MOST_PANELS)
+def _heatmaps(cosines: pd.DataFrame, shown: pd.DataFrame, params: FigureSize) -> Figure:
+    # Heatmaps are square: one or two would lie far apart in the whole width. The colour bar needs room of its own.
+    figure = new_figure(min(params.width, len(shown) * params.height + 0.5), params.height)
+    grid = panels(figure, len(shown), len(shown))
     for axes, (_, sae) in zip(grid, shown.iterrows(), strict=True):
         cosine_panel(axes, cosines[cosines["seed"] == sae["seed"]], "decoder", bar=False)
         axes.set(xlabel="", ylabel="", title=f"seed {sae['seed']:g} (MCC {sae['mcc']:.2f})")
     cosine_bar(figure, grid)
-    k, true_l0 = trained[["k", "true_l0"]].iloc[0]
-    figure.suptitle(f"Decoder cosine with the true features: k = {k:g}, true L0 = {true_l0:.2f}")
+    k, true_l0 = shown[["k", "true_l0"]].iloc[0]
+    figure.suptitle(f"Decoders at k = {k:g}, true L0 = {true_l0:.2f}")
+    return figure

@@ -26,6 +26,7 @@ def draw(histograms: pd.DataFrame, saes: pd.DataFrame, params: PanelPerK) -> Fig
         bins = shown[shown["k"] == k]
         axes.stairs(bins["density"], [*bins["from"], bins["to"].iloc[-1]], fill=True, color=BLUE)
         axes.set(yscale="log", ylim=(positive.min() / 2, positive.max() * 2))
+        axes.minorticks_off()
         axes.set_title(f"k = {k:g}: {_verdict(k, true_l0)}")
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("decoder projection: input less $b_{dec}$, along a unit decoder row", fontsize=7)

@@ -36,7 +36,7 @@ def _panel(axes: Axes, mixture: Mixture) -> None:
     axes.axvline(s_n, color=RED, linestyle=":", linewidth=0.9)
     axes.annotate("$s_n^{dec}$", (s_n, 0.8), xycoords=("data", "axes fraction"), xytext=(3, 0),
                   textcoords="offset points", color=RED)  # fmt: skip
-    axes.annotate(f"rightmost {_SHARE:.0%}", (15, mixture.density(np.array([15.0]))[0]), xytext=(0, 3),
+    axes.annotate(f"rightmost {100 * _SHARE:.0f} %", (15, mixture.density(np.array([15.0]))[0]), xytext=(0, 3),
                   textcoords="offset points", ha="center", fontsize=6, color=BLUE)  # fmt: skip
     axes.set_xticks([0])
     axes.set_yticks([])

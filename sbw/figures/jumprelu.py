@@ -1,7 +1,9 @@
 """The decoder metrics of JumpReLU SAEs, whose L0 follows from a coefficient."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from sbw.figures.style import BLUE, mark_null, mark_true_l0, new_figure, seeds_of
 from sbw.params import FigureSize
@@ -28,14 +30,21 @@ def draw(saes: pd.DataFrame, projections: pd.DataFrame, params: FigureSize) -> F
     for axes, (name, label) in zip(grid, ys.items(), strict=True):
         axes.plot(table["l0"], table[name], "o", color=BLUE, alpha=0.6, markersize=3, markeredgewidth=0)
         axes.set(xlabel="L0 of the trained SAE", ylabel=label)
-        mark_true_l0(axes, trained, label=name == "c_dec")
+        # Named where nothing else is at the top: s_n is low there.
+        mark_true_l0(axes, trained, label=name == "s_n")
         axes.spines[["top", "right"]].set_visible(False)
-    grid[0].set_ylim(bottom=0)
     mark_null(grid[0], trained, right=0.75)  # left of the SAEs whose L0 is far too high
-    grid[-1].set_yscale("log")
+    _log_scale(grid[-1])
     count = trained["l0_coefficient"].nunique()
     figure.suptitle(f"JumpReLU SAEs by the L0 that came out; {count} coefficients, {seeds_of(trained)}")
     return figure
+
+
+def _log_scale(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
 
 
 def _nearest_n(projections: pd.DataFrame) -> int:

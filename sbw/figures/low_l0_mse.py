@@ -37,5 +37,5 @@ def _bars(axes: Axes, shift: float, groups: list[np.ndarray], color: object, lab
         if len(group) > 1:
             axes.vlines(x, group.min(), group.max(), color="black", linewidth=0.8)
             axes.plot(np.full(len(group), x), group, ".", color="black", markersize=2.5)
-        axes.annotate(f"{group.mean():.2f}", (x, group.max()), xytext=(0, 2.5), textcoords="offset points",
+        axes.annotate(f"{group.mean():.2f}", (x, group.max()), xytext=(0, 4), textcoords="offset points",
                       ha="center", fontsize=6)  # fmt: skip

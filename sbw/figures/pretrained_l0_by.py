@@ -14,7 +14,7 @@ _LIMIT = 100
 
 
 def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
-    """A dot an SAE and a dash at each median, by layer, width and site; SAEs whose ids do not say are left out.
+    """A dot an SAE by layer, width and site, where its ids say; a dash at the median of each group of two or more.
 
     Raises:
         ValueError: no SAE is selected.
@@ -23,11 +23,10 @@ def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
     figure = new_figure(params.width, params.height)
     by_layer, by_width, by_site = figure.subplots(1, 3, sharey=True)
     sites = chosen["site"].value_counts().index.tolist()
-    _strip(by_layer, chosen["layer"], chosen, "layer")
-    _strip(
-        by_width, chosen["width"].astype(float).map(np.log2, na_action="ignore"), chosen, "width (latents, log scale)"
-    )
-    _strip(by_site, chosen["site"].map(sites.index, na_action="ignore"), chosen, "site")
+    octaves = chosen["width"].astype(float).map(np.log2, na_action="ignore")
+    _strip(by_layer, chosen["layer"], chosen["l0"], "layer", reach=0.4)
+    _strip(by_width, octaves, chosen["l0"], "width (latents, log scale)", reach=0.2)
+    _strip(by_site, chosen["site"].map(sites.index, na_action="ignore"), chosen["l0"], "site", reach=0.35)
     _name_widths(by_width, chosen["width"].dropna())
     by_site.set_xticks(range(len(sites)), labels=sites)
     by_layer.set(yscale="log", ylabel="L0 (log scale)")
@@ -35,19 +34,20 @@ def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
     by_layer.minorticks_off()
     by_layer.legend(loc="lower right", frameon=False, handlelength=1.2, fontsize=5)
     below = (chosen["l0"] < _LIMIT).mean()
-    figure.suptitle(f"L0 of {len(chosen)} public SAEs: {below:.1%} lie below {_LIMIT}")
+    figure.suptitle(f"L0 of {len(chosen)} public SAEs: {100 * below:.1f} % lie below {_LIMIT}")
     return figure
 
 
-def _strip(axes: Axes, group: pd.Series, saes: pd.DataFrame, name: str) -> None:
-    known = pd.DataFrame({"x": group.astype(float), "l0": saes["l0"]}).dropna()
+def _strip(axes: Axes, group: pd.Series, l0: pd.Series, name: str, *, reach: float) -> None:
+    known = pd.DataFrame({"x": group.astype(float), "l0": l0}).dropna()
     # SAEs of one group often share an L0: moved aside, but the same way each time.
-    aside = np.random.default_rng(0).uniform(-0.3, 0.3, len(known))
+    aside = np.random.default_rng(0).uniform(-0.75 * reach, 0.75 * reach, len(known))
     axes.plot(known["x"] + aside, known["l0"], ".", color=BLUE, alpha=0.35, markersize=3, markeredgewidth=0)
-    medians = known.groupby("x")["l0"].median()
-    axes.hlines(medians, medians.index - 0.4, medians.index + 0.4, color=RED, label="median")
+    groups = known.groupby("x")["l0"]
+    medians = groups.median()[groups.size() > 1]
+    axes.hlines(medians, medians.index - reach, medians.index + reach, color=RED, label="median")
     axes.axhline(_LIMIT, color=GREY, linestyle=":", linewidth=0.8)
-    stated = "" if len(known) == len(saes) else f" of {len(saes)}"
+    stated = "" if len(known) == len(l0) else f" of {len(l0)}"
     axes.set(xlabel=name, title=f"n = {len(known)}{stated}")
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -87,12 +87,14 @@ def mark_true_l0(axes: Axes, saes: pd.DataFrame, *, label: bool, height: float =
 
 
 def mark_null(axes: Axes, saes: pd.DataFrame, right: float = 1.0) -> None:
-    """A line at the c_dec of random directions in the width of the table's SAEs.
+    """A line at the c_dec of random directions in the width of the table's SAEs, on axes that begin at 0.
 
     Its name ends at a share `right` of the axes.
     """
     null = (saes["c_dec"] / saes["c_dec_over_null"]).iloc[0]
     axes.axhline(null, color=ORANGE, linestyle="--")
+    # A null above all data would strike through what is named at the top.
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1.12 * null))
     axes.annotate("random directions", (right, null), xycoords=("axes fraction", "data"), xytext=(-2, 2),
                   textcoords="offset points", ha="right", fontsize=6, color=ORANGE)  # fmt: skip
 
@@ -106,7 +108,6 @@ def cosine_curves(figure: Figure, saes: pd.DataFrame) -> None:
         mark_true_l0(axes, saes, label=True)
         axes.set_xlabel("L0 (k)")
         axes.set_ylabel(f"mean |cosine|, {side} ($c_{{{name[2:]}}}$)")
-        axes.set_ylim(bottom=0)
     figure.suptitle(f"Pairwise cosine similarity of latents; {spread_of(saes)}")
 
 

@@ -1,8 +1,6 @@
 """Bad input ends in one line that names the key or the file, exit status 1, and nothing half-written."""
 
 import hashlib
-import runpy
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +54,9 @@ def test_broken_yaml_is_named_by_dvc_and_by_the_stages(fresh: Clone) -> None:
 
 
 def refusal(clone: Clone, stage: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a stage that ends with a message says, run in this process, which has SAELens imported already."""
-    name, *arguments = stage
-    monkeypatch.chdir(clone.root)
-    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    """What a stage that ends with a message says."""
     with pytest.raises(SystemExit) as end:
-        runpy.run_module(f"stages.{name}", run_name="__main__")
+        clone.stage_here(monkeypatch, *stage)
     assert isinstance(end.value.code, str), "a message makes the exit status 1"
     return end.value.code
 

@@ -25,10 +25,12 @@ from tests.conftest import Clone
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )
-def test_a_stage_run_again_writes_the_same_bytes(reproduced: Clone, stage: list[str], outputs: list[str]) -> None:
+def test_a_stage_run_again_in_another_process_writes_the_same_bytes(
+    reproduced: Clone, stage: list[str], outputs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for output in outputs:
         path = reproduced.root / output
         shutil.copytree(path, f"{path}.before") if path.is_dir() else shutil.copy(path, f"{path}.before")
-    reproduced.stage(*stage)
+    reproduced.stage_here(monkeypatch, *stage)
     for output in outputs:
         reproduced.run("diff", "-r", output, f"{output}.before")

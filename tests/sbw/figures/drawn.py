@@ -70,14 +70,16 @@ def sweep_cosines() -> list[pd.DataFrame]:
 
 
 def placed() -> list[pd.DataFrame]:
-    """Public SAEs of two layers, one of no stated layer; one site; three of four below 100."""
+    """Public SAEs of two layers, one of no stated layer; one site; four of five below 100; a sixth not selected."""
     rows = [
         (0, 16_384, "residual", 20.0),
         (0, 16_384, "residual", 40.0),
+        (0, 16_384, "residual", 90.0),
         (1, 65_536, "mlp", 80.0),
         (None, None, None, 200.0),
+        (1, 65_536, "mlp", 300.0),
     ]
-    table = pd.DataFrame(rows, columns=["layer", "width", "site", "l0"]).assign(selected=True)
+    table = pd.DataFrame(rows, columns=["layer", "width", "site", "l0"]).assign(selected=[True] * 5 + [False])
     return [table.astype({"layer": "Int64", "width": "Int64"})]
 
 
@@ -92,7 +94,7 @@ def errors() -> list[pd.DataFrame]:
 
 def histograms() -> list[pd.DataFrame]:
     rows = [
-        (k, seed, low, low + 1.0, density + seed)
+        (k, seed, low, low + 1.0, density * k + seed)
         for k in PARAMS.histograms.ks
         for seed in (0, 1)
         for low, density in ((-1.0, 0.25), (0.0, 0.75))
@@ -104,7 +106,8 @@ def grid_of_one_k() -> list[pd.DataFrame]:
     one = cosines()[0]
     saes = [("trained", 5.0, seed, 10.9, 0.7 + 0.1 * seed) for seed in range(4)] + [("truth", 5.0, None, 10.9, 1.0)]
     table = pd.DataFrame(saes, columns=["variant", "k", "seed", "true_l0", "mcc"])
-    return [pd.concat([one.assign(seed=seed) for seed in range(4)]), table]
+    each = [one.assign(seed=seed, decoder_cosine=one["decoder_cosine"] / 2**seed) for seed in range(4)]
+    return [pd.concat(each), table]
 
 
 def ramps() -> list[pd.DataFrame]:
@@ -112,7 +115,10 @@ def ramps() -> list[pd.DataFrame]:
     saes = pd.DataFrame(keys, columns=["initial_k", "k", "samples", "seed"])
     saes = saes.assign(variant="trained", true_l0=10.9, mcc=[0.9, 1.0, 0.8, 0.8])
     one = cosines()[0]
-    each = [one.assign(initial_k=i, k=k, samples=n, seed=seed) for i, k, n, seed in keys]
+    each = [
+        one.assign(initial_k=i, k=k, samples=n, seed=seed, decoder_cosine=one["decoder_cosine"] * i / 20 / (1 + seed))
+        for i, k, n, seed in keys
+    ]
     return [pd.concat(each), saes]
 
 
