@@ -36,7 +36,8 @@ paper: environment ## the paper's number of seeds (profiles/paper), reported in 
 	git clone --quiet . $(PAPER)
 	cd $(PAPER) && dvc config --local cache.dir $(CURDIR)/.dvc/cache
 	cd $(PAPER) && dvc exp run --name paper $(foreach override,$(shell cat profiles/paper),--set-param '$(override)')
-	rm -rf results && mkdir results && cd $(PAPER)/plots && cp --parents $$(find . -name '*.svg') ../../results/
+	rm -rf results && mkdir -p results/experiments
+	cp $(PAPER)/plots/*.svg results/ && cp $(PAPER)/plots/experiments/*.svg results/experiments/
 	{ echo "<!-- Made by \`make paper\` at commit $$(git rev-parse HEAD). -->"; echo; \
 	  echo "Commit $$(git rev-parse --short HEAD), with the overrides of [profiles/paper](profiles/paper):"; echo; \
 	  sed 's/^/- `/; s/$$/`/' profiles/paper; echo; \
