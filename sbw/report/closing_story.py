@@ -1,13 +1,13 @@
 """The sections on the theory and on public SAEs."""
 
-from sbw.report.experiment_claims import public_claims, selected, theory_claims
+from sbw.report.experiment_claims import public_claims, selected
 from sbw.report.results import Results
 from sbw.report.section import Picture, Section, Table, knobs
 from sbw.report.words import count, number, plain
 from sbw.theory import ACTIVE_MEAN, DISENTANGLED, MIXED, PAPER_ALPHA, PAPER_BOTH, PAPER_FIRST, best_alpha, top1_loss
 
 
-def theory(results: Results) -> Section:
+def theory(_: Results) -> Section:
     """Why all this is so."""
     best = best_alpha(PAPER_FIRST, PAPER_BOTH)
     clean, mixed, least = (number(top1_loss(alpha, PAPER_FIRST, PAPER_BOTH), 4) for alpha in (1, PAPER_ALPHA, best))
@@ -25,7 +25,7 @@ def theory(results: Results) -> Section:
         f"{plain(MIXED.silent_std)} and from {plain(DISENTANGLED.active_std)} to {plain(MIXED.active_std)}.",
     ]
     shows = "Sketch of the density of decoder projections, of clean and of mixed latents, with s_n"
-    return Section("Theory", story, theory_claims(results), [Picture("intuition", shows)])
+    return Section("Theory", story, pictures=[Picture("intuition", shows)])
 
 
 def public(results: Results) -> Section:
