@@ -49,17 +49,19 @@ def test_no_task_outlives_its_parent() -> None:
 import os, sys, time
 from sbw.workers import in_parallel, stop_if_orphaned
 def train():
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # at once, whatever Python buffers
     while True:
         stop_if_orphaned()
         time.sleep(0.01)
 in_parallel([train, train])
 """
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pids = {int(parent.stdout.readline()) for _ in range(2)}
-    parent.kill()
-    parent.communicate()  # returns when the last process that holds the pipe has ended
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        try:
+            pids = {int(parent.stdout.readline()) for _ in range(2)}
+        finally:
+            parent.kill()
+            parent.communicate()  # returns when the last process that holds the pipe has ended
     deadline = time.monotonic() + 10
     while any(os.path.exists(f"/proc/{pid}") for pid in pids - {parent.pid}) and time.monotonic() < deadline:
         time.sleep(0.01)
