@@ -10,7 +10,7 @@ from typing import Any
 from sae_lens import TrainingSAE
 from tqdm import tqdm
 
-from sbw.lockstep.trainer import CurvePoint, train_lockstep
+from sbw.lockstep.trainer import CurvePoint, Steer, train_lockstep
 from sbw.params import Training
 from sbw.rng import seeded
 from sbw.saes import pick_device, save_sae
@@ -65,8 +65,9 @@ def train_on_toy(
     log_every: int,
     bar: "tqdm[Any]",
     processes: int | None = None,
+    steer: Steer | None = None,
 ) -> list[CurvePoint]:
-    """Train SAEs in place, all on one stream of a toy's activations.
+    """Train SAEs in place, all on one stream of a toy's activations, by `train_lockstep`.
 
     Returns:
         The training curves, a point an SAE every `log_every` steps.
@@ -87,6 +88,7 @@ def train_on_toy(
         device=pick_device(params.device),
         processes=processes,
         on_chunk=show,
+        steer=steer,
     )
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.jumprelu import JumpReLUReplicas
 from sbw.lockstep.replicas import Replicas, StepLog, Trained
+from sbw.lockstep.schedule import constant
 from sbw.lockstep.transition import TransitionTrainingSAE
 from sbw.workers import in_parallel, processors, stop_if_orphaned
 
@@ -65,6 +66,12 @@ class CurvePoint(NamedTuple):
 
 OnChunk = Callable[[int, list[CurvePoint]], None]
 
+STEER_EVERY = 4 * CHUNK
+"""Steps between two calls of `steer`."""
+
+Steer = Callable[[list[Float[Tensor, "h d"]]], list[float]]
+"""Given the decoder of each SAE, the k of each from now on."""
+
 
 def train_lockstep(
     saes: Sequence[TrainingSAE[Any]],
@@ -76,11 +83,12 @@ def train_lockstep(
     device: str = "cpu",
     processes: int | None = None,
     on_chunk: OnChunk | None = None,
+    steer: Steer | None = None,
 ) -> list[CurvePoint]:
     """Train SAELens SAEs in place, all on the same activations, as `SAETrainer` would train each of them.
 
     Adam (0.9, 0.999) at a constant rate, gradients clipped at norm 1, latents dead after 1,000 steps without firing.
-    What becomes of an SAE depends on its initial weights and the stream alone, not on the others beside it.
+    Unless steered, an SAE is what its initial weights and the stream make it, whichever others are beside it.
 
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
@@ -92,24 +100,15 @@ def train_lockstep(
         device: where to train.
         processes: how many to deal the SAEs out to; by default what is fastest. Does not change the result.
         on_chunk: told the steps taken and the newest points of the curves of this process's SAEs, now and then.
-
-    Returns:
-        The training curves, in the order of the steps.
+        steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
     Raises:
         ValueError: the SAEs differ, have an option that is not supported, or the loss of one stops being finite.
     """
-    _refuse_unsupported(saes, steps)
+    _refuse_unsupported(saes, steps, steer)
     groups = _groups(saes, steps, lr, device)
-    shares = min(len(groups), processes or _best_shares(len(groups), processors()))
-    train = partial(_train, stream=stream, steps=steps, log_every=log_every, normalise=_normalises(saes[0]))
-    tasks = [partial(train, groups[share::shares]) for share in range(shares)]
-    tasks[0] = partial(tasks[0], on_chunk=on_chunk)
-    points: list[CurvePoint] = []
-    for share, (new, trained, scale) in enumerate(in_parallel(tasks)):
-        points += new
-        for group, state in zip(groups[share::shares], trained, strict=True):
-            group.write_back(state, scale)
+    train = partial(_train, stream=stream, steps=steps, log_every=log_every, steer=steer)
+    points = _deal_out(groups, train, 1 if steer else processes, on_chunk)
     return sorted(points, key=lambda point: (point.step, point.replica))
 
 
@@ -142,26 +141,54 @@ class _Group:
         return points
 
 
+def _deal_out(
+    groups: list[_Group], train: Callable[..., "_Outcome"], processes: int | None, on_chunk: OnChunk | None
+) -> list[CurvePoint]:
+    shares = min(len(groups), processes or _best_shares(len(groups), processors()))
+    tasks = [partial(train, groups[share::shares]) for share in range(shares)]
+    tasks[0] = partial(tasks[0], on_chunk=on_chunk)
+    points: list[CurvePoint] = []
+    for share, outcome in enumerate(in_parallel(tasks)):
+        points += outcome.points
+        for group, state in zip(groups[share::shares], outcome.trained, strict=True):
+            group.write_back(state, outcome.scale)
+    return points
+
+
+class _Outcome(NamedTuple):
+    points: list[CurvePoint]
+    trained: list[Trained]
+    scale: float | None
+
+
 def _train(
     groups: list[_Group],
     stream: Callable[[], Stream],
     steps: int,
     log_every: int,
-    normalise: bool,
+    steer: Steer | None,
     on_chunk: OnChunk | None = None,
-) -> tuple[list[CurvePoint], list[Trained], float | None]:
+) -> _Outcome:
     points: list[CurvePoint] = []
     batches = stream()
-    scale = _norm_scale(groups[0].saes[0], batches) if normalise else None
+    scale = _norm_scale(groups[0].saes[0], batches) if _normalises(groups[0].saes[0]) else None
     for done in range(0, steps, CHUNK):
         stop_if_orphaned()
+        if steer and done % STEER_EVERY == 0:
+            _set_ks(groups, steer([W_dec for group in groups for W_dec in group.replicas.w.W_dec]))
         drawn = islice(batches, min(CHUNK, steps - done))
         chunk = [(batch if scale is None else batch * scale).T.contiguous() for batch in drawn]
         new = [point for group in groups for point in group.train(chunk, log_every)]
         points += new
         if on_chunk:
             on_chunk(len(chunk), new)
-    return points, [group.replicas.trained() for group in groups], scale
+    return _Outcome(points, [group.replicas.trained() for group in groups], scale)
+
+
+def _set_ks(groups: list[_Group], ks: list[float]) -> None:
+    for group in groups:
+        assert isinstance(group.replicas, BatchTopKReplicas), "others are refused"
+        group.replicas.schedules = [constant(k) for k in ks[group.first : group.first + len(group.saes)]]
 
 
 def _groups(saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str) -> list[_Group]:
@@ -200,11 +227,13 @@ def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float:
     return math.sqrt(sae.cfg.d_in) * rows / total
 
 
-def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]], steps: int) -> None:
+def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]], steps: int, steer: Steer | None) -> None:
     first = saes[0]
     if type(first) not in _REPLICAS:
         allowed = ", ".join(kind.__name__ for kind in _REPLICAS)
         raise ValueError(f"`saes` must be of one of the classes: {allowed}, got {type(first).__name__}")
+    if steer and type(first) is not BatchTopKTrainingSAE:
+        raise ValueError(f"`steer` sets the k of BatchTopKTrainingSAE, got {type(first).__name__}")
     for name, value in vars(first.cfg).items():
         if value not in _SUPPORTED.get(name, (value,)):
             raise ValueError(f"`{name}` must be one of: {_SUPPORTED[name]}, got {value!r}")

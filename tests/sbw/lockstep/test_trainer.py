@@ -7,7 +7,7 @@ import torch
 from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput
 
-from sbw.lockstep.trainer import CHUNK, CurvePoint, train_lockstep
+from sbw.lockstep.trainer import CHUNK, STEER_EVERY, CurvePoint, train_lockstep
 from sbw.saes import initial_sae
 from sbw.toy import Toy
 from tests.sbw.lockstep.trainers import (
@@ -47,6 +47,35 @@ def test_stepping_replicas_at_once_is_the_same(
     monkeypatch.setattr("sbw.lockstep.trainer._steps_at_once", lambda device: True)
     for a, b in zip(one_by_one, trained_in_lockstep(saes, data), strict=True):
         assert largest_difference(a, b) < 1e-12
+
+
+def test_steering_sets_the_k_of_each_sae_every_100_steps(toy: Toy) -> None:
+    data = batches(toy, STEER_EVERY + CHUNK, size=256)
+    seen: list[list[torch.Tensor]] = []
+
+    def steer(decoders: list[torch.Tensor]) -> list[float]:
+        seen.append([W_dec.clone() for W_dec in decoders])
+        return [4, 8] if len(seen) == 1 else [8, 4]
+
+    saes = [initial_sae(5, 100, 50, seed) for seed in (0, 1)]
+    initial = [sae.W_dec.clone() for sae in saes]
+    points = train_lockstep(saes, lambda: iter(data), steps=len(data), lr=LR, log_every=CHUNK, steer=steer)
+    assert [point.l0 for point in points] == pytest.approx([4, 8] * 4 + [8, 4], abs=0.01)
+    assert len(seen) == 2
+    assert all(torch.equal(a, b) for a, b in zip(seen[0], initial, strict=True))
+    assert not torch.equal(seen[1][0], initial[0])
+
+
+def test_a_k_that_is_steered_but_stays_changes_nothing(toy: Toy) -> None:
+    data, (steered, free) = batches(toy, 2 * STEER_EVERY), (initial_sae(5, 100, 50, 0) for _ in range(2))
+    train_lockstep([steered], lambda: iter(data), steps=len(data), lr=LR, steer=lambda decoders: [5.0])
+    train_lockstep([free], lambda: iter(data), steps=len(data), lr=LR)
+    assert largest_difference(steered, free) == 0
+
+
+def test_steering_is_refused_where_no_k_is_set(toy: Toy) -> None:
+    with pytest.raises(ValueError, match="`steer` sets the k of BatchTopKTrainingSAE, got JumpReLUTrainingSAE"):
+        train_lockstep([jumprelu(1)], lambda: iter(batches(toy, 1)), steps=1, lr=LR, steer=lambda decoders: [5.0])
 
 
 def test_curves_have_the_loss_and_l0_of_their_steps(toy: Toy) -> None:
