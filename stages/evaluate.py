@@ -23,7 +23,7 @@ def main(params: Params, stage: str, summary: str) -> None:
     else:
         subjects = [
             Subject(load_sae(Path("data/sae/sweep", cell.folder)), stage, section.toy, cell.keys)
-            for cell in cells(params.sweep, toy)
+            for cell in cells(params.sweep, params.training, toy)
         ]
         subjects += [Subject(true_sae(k, toy.features), stage, section.toy, {"k": k}) for k in params.sweep.ks]
     sample = load_sample(toy, Path("data/toy", section.toy))

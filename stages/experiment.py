@@ -14,9 +14,9 @@ def main(params: Params, name: str) -> None:
     from sbw.training import train_cells
 
     toy = load_toy(Path("data/toy", experiment.toy))
-    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toy)
+    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, params.training, toy)
     with whole_folder(Path("data/sae/experiments", name)) as folder:
-        train_cells(cells, experiment, lambda cell: folder / cell.folder, name)
+        train_cells(cells, params.training, lambda cell: folder / cell.folder, name)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def main(params: Params, name: str) -> None:
     from sbw.toy import load_sample, load_toy
 
     toy = load_toy(Path("data/toy", experiment.toy))
-    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toy)
+    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, params.training, toy)
     saes = [(cell.keys, load_sae(Path("data/sae/experiments", name, cell.folder))) for cell in cells]
     if isinstance(experiment, Mixing):
         table = mixing_table(saes, toy.features, name, experiment.toy)

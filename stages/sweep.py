@@ -16,7 +16,12 @@ def main(params: Params, value: str) -> None:
 
     toy = load_toy(Path("data/toy", sweep.toy))
     with whole_folder(Path(f"data/sae/sweep/k={value}")) as folder:
-        train_cells(cells(sweep, toy), sweep, lambda cell: folder / f"seed={cell.keys['seed']}", f"sweep k={value}")
+        train_cells(
+            cells(sweep, params.training, toy),
+            params.training,
+            lambda cell: folder / f"seed={cell.keys['seed']}",
+            f"sweep k={value}",
+        )
 
 
 if __name__ == "__main__":

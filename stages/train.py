@@ -13,16 +13,16 @@ def main(params: Params) -> None:
     from sbw.toy import load_toy
     from sbw.training import progress, train_on_toy
 
-    train = params.train
+    train, training = params.train, params.training
     toy = load_toy(Path("data/toy", train.toy))
     sae = initial_sae(params.k, toy.features.hidden_dim, train.d_sae, train.seed)
-    with progress(f"train k={params.k:g}", train.steps()) as bar:
+    with progress(f"train k={params.k:g}", training.steps()) as bar:
         points = train_on_toy(
             [sae],
             toy,
-            train,
-            stream_seed=train.stream_seed,
-            samples=train.samples,
+            training,
+            stream_seed=training.stream_seed,
+            samples=training.samples,
             log_every=train.log_every,
             bar=bar,
         )

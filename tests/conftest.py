@@ -24,22 +24,17 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ("dvc.lock", "data/*.json", "plots/*")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
-    "train.samples": 65_536,
+    "training.samples": 65_536,
     "train.log_every": 8,
-    "sweep.samples": 65_536,
     "sweep.ks": [9, 11],
     "figures.cosine_heatmaps.ks": [9, 11],
     "figures.histograms.ks": [9, 11],
     "figures.low_l0_mse.ks": [9],
-    "experiments.finetune.samples": 8_192,
-    "experiments.transition.samples": 8_192,
     "experiments.transition.ramps": [
         {"initial_k": 20, "k": 11, "ramp_from": 0.2, "ramp_to": 0.75, "samples": 8_192},
         {"initial_k": 2, "k": 11, "ramp_from": 0.0, "ramp_to": 0.8, "samples": 16_384},
     ],
-    "experiments.jumprelu.samples": 8_192,
     "experiments.jumprelu.l0_coefficients": [0.1, 1.0],
-    "experiments.mixing.samples": 8_192,
     "experiments.mixing.rhos": [-0.4, 0.4],
 }
 # One experiment of each kind is enough to test the pipeline.

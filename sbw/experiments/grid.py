@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from sbw.params import Grid, Sweep
+from sbw.params import Grid, Sweep, Training
 from sbw.saes import initial_sae, true_sae
 from sbw.toy import Toy
 from sbw.training import Cell
 
 
-def cells(params: Grid | Sweep, toy: Toy) -> list[Cell]:
+def cells(params: Grid | Sweep, training: Training, toy: Toy) -> list[Cell]:
     """The grid's SAEs: of one stream where their initial weights differ, else each seed of a stream of its own."""
     from_truth = isinstance(params, Grid) and params.start == "truth"
     width = toy.features.hidden_dim
@@ -19,8 +19,8 @@ def cells(params: Grid | Sweep, toy: Toy) -> list[Cell]:
             if from_truth
             else partial(initial_sae, k, width, params.d_sae, seed),
             toy=toy,
-            stream_seed=params.stream_seed + (seed if from_truth else 0),
-            samples=params.samples,
+            stream_seed=training.stream_seed + (seed if from_truth else 0),
+            samples=training.samples,
         )
         for k in params.ks
         for seed in params.seeds

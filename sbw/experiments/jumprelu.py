@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from sbw.params import JumpReLU
+from sbw.params import JumpReLU, Training
 from sbw.saes import initial_jumprelu_sae
 from sbw.toy import Toy
 from sbw.training import Cell
 
 
-def cells(params: JumpReLU, toy: Toy) -> list[Cell]:
+def cells(params: JumpReLU, training: Training, toy: Toy) -> list[Cell]:
     """An SAE a coefficient and seed."""
     make = partial(
         initial_jumprelu_sae,
@@ -23,8 +23,8 @@ def cells(params: JumpReLU, toy: Toy) -> list[Cell]:
             keys={"l0_coefficient": coefficient, "seed": seed},
             sae=partial(make, coefficient, seed=seed),
             toy=toy,
-            stream_seed=params.stream_seed,
-            samples=params.samples,
+            stream_seed=training.stream_seed,
+            samples=training.samples,
         )
         for coefficient in params.l0_coefficients
         for seed in params.seeds

@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from sbw.params import Mixing
+from sbw.params import Mixing, Training
 from sbw.saes import true_sae
 from sbw.toy import Toy, with_hub
 from sbw.training import Cell
 
 
-def cells(params: Mixing, toy: Toy) -> list[Cell]:
+def cells(params: Mixing, training: Training, toy: Toy) -> list[Cell]:
     """An SAE a correlation, k and seed; since all start alike, each seed is of a stream of its own."""
     toys = {rho: with_hub(toy, rho) for rho in params.rhos}
     return [
@@ -16,8 +16,8 @@ def cells(params: Mixing, toy: Toy) -> list[Cell]:
             keys={"rho": rho, "k": k, "seed": seed},
             sae=partial(true_sae, k, toy.features),
             toy=toys[rho],
-            stream_seed=params.stream_seed + seed,
-            samples=params.samples,
+            stream_seed=training.stream_seed + seed,
+            samples=training.samples,
         )
         for rho in params.rhos
         for k in params.ks

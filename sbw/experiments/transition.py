@@ -3,13 +3,13 @@
 from functools import partial
 
 from sbw.lockstep.schedule import KSchedule
-from sbw.params import Transition
+from sbw.params import Training, Transition
 from sbw.saes import initial_transition_sae
 from sbw.toy import Toy
 from sbw.training import Cell
 
 
-def cells(params: Transition, toy: Toy) -> list[Cell]:
+def cells(params: Transition, training: Training, toy: Toy) -> list[Cell]:
     """An SAE a ramp and seed."""
     return [
         Cell(
@@ -17,13 +17,13 @@ def cells(params: Transition, toy: Toy) -> list[Cell]:
             sae=partial(
                 initial_transition_sae,
                 KSchedule(ramp.initial_k, ramp.k, ramp.ramp_from, ramp.ramp_to),
-                params.steps(ramp.samples),
+                training.steps(ramp.samples),
                 toy.features.hidden_dim,
                 params.d_sae,
                 seed,
             ),
             toy=toy,
-            stream_seed=params.stream_seed,
+            stream_seed=training.stream_seed,
             samples=ramp.samples,
         )
         for ramp in params.ramps

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from sbw.params.base import Count, Name, ParamsError, Section, require
 from sbw.params.data import CollectL0, Synthesize, ToyParams
 from sbw.params.figures import Figures
-from sbw.params.training import AnyExperiment, Sweep, Train, Training
+from sbw.params.training import AnyExperiment, Saes, Sweep, Train, Training
 
 
 class Evaluate(Section):
@@ -27,6 +27,7 @@ class Params(Section):
     collect_l0: CollectL0
     toys: dict[Name, ToyParams]
     synthesize: Synthesize
+    training: Training
     train: Train
     sweep: Sweep
     experiments: dict[Name, AnyExperiment]
@@ -35,11 +36,11 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        self.train.require_k("k", self.k, "train")
-        for name, training in self._trainings().items():
+        self.train.require_k("k", self.k, "train", self.training)
+        for name, saes in self._saes().items():
             known = f"one of: {', '.join(self.toys)}"
-            require(training.toy in self.toys, f"`{name}.toy` must be {known}, got {training.toy!r}")
-            training.require_consistent(name, self.toys[training.toy].num_features)
+            require(saes.toy in self.toys, f"`{name}.toy` must be {known}, got {saes.toy!r}")
+            saes.require_consistent(name, self.training, self.toys[saes.toy].num_features)
         for name in self.experiments:
             taken = {"train", "sweep", *Figures.model_fields} - {self.experiments[name].kind}
             require(name not in taken, f"`experiments.{name}` must have another name: that one is taken")
@@ -52,7 +53,7 @@ class Params(Section):
                 require(k in self.sweep.ks, f"{key} must be one of `sweep.ks`, got {k:g}")
         return self
 
-    def _trainings(self) -> dict[str, Training]:
+    def _saes(self) -> dict[str, Saes]:
         experiments = {f"experiments.{name}": experiment for name, experiment in self.experiments.items()}
         return {"train": self.train, "sweep": self.sweep, **experiments}
 

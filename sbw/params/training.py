@@ -1,4 +1,4 @@
-"""The sections that train SAEs: `train`, `sweep` and what `experiments` holds."""
+"""The sections that train SAEs: `training`, `train`, `sweep` and what `experiments` holds."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -13,18 +13,14 @@ Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
 class Training(Section):
-    toy: str
-    """Name of the toy in `toys` to train on."""
-    d_sae: Annotated[int, Field(ge=2)]
-    """Number of latents."""
-    stream_seed: Seed
-    """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
     samples: Count
     """Activations to train on; the last batch is a full one."""
     batch_size: Count
     """Activations a step."""
     lr: Positive
     """Adam's learning rate, constant."""
+    stream_seed: Seed
+    """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
     device: Literal["auto", "cpu", "cuda"]
     """Where to train; `auto` is a GPU where there is one."""
 
@@ -32,37 +28,44 @@ class Training(Section):
         """Batches that the samples make."""
         return -(-(samples or self.samples) // self.batch_size)
 
-    def require_k(self, key: str, k: float, section: str) -> None:
+
+class Saes(Section):
+    toy: str
+    """Name of the toy in `toys` to train on."""
+    d_sae: Annotated[int, Field(ge=2)]
+    """Number of latents."""
+
+    def require_k(self, key: str, k: float, section: str, training: Training) -> None:
         """Refuse a k that no SAE of the section can have."""
         require(0 < k <= self.d_sae, f"`{key}` must satisfy 0 < k <= {section}.d_sae ({self.d_sae}), got {k:g}")
-        enough = int(k * self.batch_size) >= 1
-        require(enough, f"`{key}` * `{section}.batch_size` must be at least 1, got {k:g} * {self.batch_size}")
+        batch = training.batch_size
+        require(int(k * batch) >= 1, f"`{key}` * `training.batch_size` must be at least 1, got {k:g} * {batch}")
 
-    def require_consistent(self, section: str, num_features: int) -> None:  # noqa: ARG002
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:  # noqa: ARG002
         """Refuse what does not fit together in the section of that name, on a toy of so many features."""
         for name in ("ks", "seeds", "rhos", "l0_coefficients", "ramps"):
             values = getattr(self, name, [])
             distinct = all(value not in values[:i] for i, value in enumerate(values))
             require(distinct, f"`{section}.{name}` must not repeat a value, got {values}")
         for i, k in enumerate(getattr(self, "ks", [])):
-            self.require_k(f"{section}.ks[{i}]", k, section)
+            self.require_k(f"{section}.ks[{i}]", k, section, training)
 
 
-class Train(Training):
+class Train(Saes):
     seed: Seed
     """Seed of the initial weights."""
     log_every: Count
     """Steps between two points of the training curve."""
 
 
-class Sweep(Training):
+class Sweep(Saes):
     ks: Ks
     """L0s to train SAEs at, each 0 < k <= sweep.d_sae; may be fractional."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every k."""
 
 
-class Experiment(Training):
+class Experiment(Saes):
     seeds: Seeds
     """Seeds of the initial weights, an SAE each; where those are the true features, of the activations."""
 
@@ -76,8 +79,8 @@ class Grid(Experiment):
     """Initial weights: drawn from the seed, or the true features."""
 
     @override
-    def require_consistent(self, section: str, num_features: int) -> None:
-        super().require_consistent(section, num_features)
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
+        super().require_consistent(section, training, num_features)
         if self.start == "truth":
             _require_a_latent_a_feature(section, self.d_sae, num_features)
 
@@ -105,15 +108,15 @@ class Transition(Experiment):
     kind: Literal["transition"]
     """SAEs whose L0 moves while they train."""
     ramps: Annotated[list[Ramp], Field(min_length=1)]
-    """How L0 moves, an SAE a seed for each; their `samples` take the place of the section's."""
+    """How L0 moves, an SAE a seed for each; their `samples` take the place of `training.samples`."""
 
     @override
-    def require_consistent(self, section: str, num_features: int) -> None:
-        super().require_consistent(section, num_features)
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
+        super().require_consistent(section, training, num_features)
         for i, ramp in enumerate(self.ramps):
-            key, steps = f"{section}.ramps[{i}]", self.steps(ramp.samples)
-            self.require_k(f"{key}.initial_k", ramp.initial_k, section)
-            self.require_k(f"{key}.k", ramp.k, section)
+            key, steps = f"{section}.ramps[{i}]", training.steps(ramp.samples)
+            self.require_k(f"{key}.initial_k", ramp.initial_k, section, training)
+            self.require_k(f"{key}.k", ramp.k, section, training)
             message = f"`{key}.ramp_to` must be over by the last of {steps} steps, got {ramp.ramp_to}"
             require(ramp.ramp_to <= (steps - 1) / steps, message)
 
@@ -140,8 +143,8 @@ class Mixing(Experiment):
     """L0s to train SAEs at for every correlation, 0 < k <= d_sae; may be fractional."""
 
     @override
-    def require_consistent(self, section: str, num_features: int) -> None:
-        super().require_consistent(section, num_features)
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
+        super().require_consistent(section, training, num_features)
         _require_a_latent_a_feature(section, self.d_sae, num_features)
         greatest = 1 / math.sqrt(num_features - 1)
         for i, rho in enumerate(self.rhos):

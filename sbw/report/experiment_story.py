@@ -21,7 +21,7 @@ PAPER_EXPERIMENTS: dict[str, type[Experiment]] = {
     "superposition": Grid,
 }
 """The experiments of the paper and their kinds; any other is told of under `Not in the paper`."""
-_COMMON = {"kind", "toy", "seeds", "samples", "d_sae", "ks", "start", "rhos", "ramps", "l0_coefficients", "bandwidth",
+_COMMON = {"kind", "toy", "seeds", "d_sae", "ks", "start", "rhos", "ramps", "l0_coefficients", "bandwidth",
            "initial_threshold", "warm_up_steps"}  # fmt: skip
 
 
@@ -107,10 +107,10 @@ def jumprelu(results: Results) -> Section:
 
 def sizes(results: Results) -> Table:
     """How many SAEs, seeds and samples each experiment has."""
-    sweep = results.params.sweep
-    rows = [["sweep", "grid", str(results.saes_trained("sweep")), str(len(sweep.seeds)), f"{sweep.samples:,}"]]
+    sweep, samples = results.params.sweep, results.params.training.samples
+    rows = [["sweep", "grid", str(results.saes_trained("sweep")), str(len(sweep.seeds)), f"{samples:,}"]]
     for name, section in results.params.experiments.items():
         ramps = section.ramps if isinstance(section, Transition) else []
-        lengths = listed(f"{length:,}" for length in sorted({ramp.samples for ramp in ramps} or {section.samples}))
+        lengths = listed(f"{length:,}" for length in sorted({ramp.samples for ramp in ramps} or {samples}))
         rows.append([name, section.kind, str(results.saes_trained(name)), str(len(section.seeds)), lengths])
     return Table(["experiment", "kind", "SAEs", "seeds", "samples each"], rows)

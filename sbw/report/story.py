@@ -22,7 +22,8 @@ from sbw.report.results import Results, groups, level_runs, means, trained, trut
 from sbw.report.section import Picture, Section, Table, knobs
 from sbw.report.words import count, listed, number, plain, ranges, share_of, spread
 
-_SWEEP = ["toy", "d_sae", "ks", "seeds", "samples"]
+_SWEEP = ["toy", "d_sae", "ks", "seeds"]
+_TRAINING = ["samples", "batch_size", "lr"]
 
 
 def tell(results: Results) -> list[Section]:
@@ -101,7 +102,7 @@ def right(results: Results) -> Section:
         story,
         right_claims(results),
         [Picture("cosine_heatmaps", heatmaps)],
-        params=knobs("sweep", results.params.sweep, _SWEEP),
+        params=sweep_params(results),
     )
 
 
@@ -207,8 +208,13 @@ def sweep(results: Results) -> Section:
         Picture("projection", "Decoder projection s_n against k, a panel a value of n, with a rule at the true L0"),
         Picture("pairwise_cosine", "c_dec and c_enc against k, with the value of random directions and the true L0"),
     ]
-    lines = knobs("sweep", results.params.sweep, _SWEEP)
-    return Section("The sweep", story, sweep_claims(results), pictures, [by_k_table(saes)], lines)
+    return Section("The sweep", story, sweep_claims(results), pictures, [by_k_table(saes)], sweep_params(results))
+
+
+def sweep_params(results: Results) -> list[str]:
+    """The params of the sweep, as lines."""
+    params = results.params
+    return [*knobs("sweep", params.sweep, _SWEEP), *knobs("training", params.training, _TRAINING)]
 
 
 def by_k_table(saes: pd.DataFrame) -> Table:

@@ -40,7 +40,7 @@ def test_repro_refuses_a_bad_value_and_leaves_the_old_results_to_checkout(
 def test_missing_key_is_named(reproduced: Clone) -> None:
     params = reproduced.root / "params.yaml"
     params.write_text(params.read_text().replace("  lr: 0.0003", "").replace("  lr: 3.0e-4", ""))
-    assert "`train.lr` is missing" in reproduced.dvc("repro", ok=False)
+    assert "`training.lr` is missing" in reproduced.dvc("repro", ok=False)
 
 
 def test_broken_yaml_is_named_by_dvc_and_by_the_stages(fresh: Clone) -> None:

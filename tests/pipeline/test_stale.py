@@ -38,6 +38,7 @@ STALE = {
     "toys.five.*": {"synthesize@five"} | ON_FIVE,
     "synthesize.*": {"synthesize@main", "synthesize@five"} | TOY_FIGURES | IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE,
     "train.toy": TOY_FIGURES | IN_FOCUS | {"report"},
+    "training.*": IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE,
     "train.*": IN_FOCUS,
     "sweep.ks": {"sweep@26"} | MEASURED,
     "sweep.*": SWEEP,

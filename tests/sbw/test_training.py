@@ -10,7 +10,7 @@ from sae_lens import TrainingSAE
 from sae_lens.synthetic import train_toy_sae
 
 from sbw.lockstep.trainer import CurvePoint
-from sbw.params import Train, load_params
+from sbw.params import Training, load_params
 from sbw.rng import drawing_from, seeded
 from sbw.saes import initial_sae, load_sae, save_sae
 from sbw.toy import Toy, build_toy, with_hub
@@ -26,18 +26,18 @@ def toy() -> Toy:
 
 
 @pytest.fixture(scope="module")
-def train() -> Train:
-    return PARAMS.train.model_copy(update={"samples": 10_000, "batch_size": 256})
+def train() -> Training:
+    return PARAMS.training.model_copy(update={"samples": 10_000, "batch_size": 256})
 
 
-def trained(saes: list[TrainingSAE[Any]], toy: Toy, train: Train) -> list[CurvePoint]:
+def trained(saes: list[TrainingSAE[Any]], toy: Toy, train: Training) -> list[CurvePoint]:
     with progress("test", train.steps()) as bar:
         return train_on_toy(
             saes, toy, train, stream_seed=train.stream_seed, samples=train.samples, log_every=10, bar=bar
         )
 
 
-def test_trains_as_saelens_does(toy: Toy, train: Train) -> None:
+def test_trains_as_saelens_does(toy: Toy, train: Training) -> None:
     ours, theirs = initial_sae(5, 100, 50, 1), initial_sae(5, 100, 50, 1)
     trained([ours], toy, train)
     with drawing_from(seeded(train.stream_seed)):
@@ -46,12 +46,12 @@ def test_trains_as_saelens_does(toy: Toy, train: Train) -> None:
         torch.testing.assert_close(ours.state_dict()[name], weights, atol=2e-5, rtol=1e-4)
 
 
-def test_the_last_batch_is_a_full_one(toy: Toy, train: Train) -> None:
+def test_the_last_batch_is_a_full_one(toy: Toy, train: Training) -> None:
     points = trained([initial_sae(5, 100, 50, 0)], toy, train)
     assert [point.step for point in points] == [10, 20, 30, 40]
 
 
-def test_the_stream_has_a_seed_of_its_own(toy: Toy, train: Train) -> None:
+def test_the_stream_has_a_seed_of_its_own(toy: Toy, train: Training) -> None:
     saes = [initial_sae(5, 100, 50, 0) for _ in range(3)]
     for sae, stream_seed in zip(saes, (0, 0, 1), strict=True):
         trained([sae], toy, train.model_copy(update={"stream_seed": stream_seed}))
@@ -61,7 +61,7 @@ def test_the_stream_has_a_seed_of_its_own(toy: Toy, train: Train) -> None:
 
 @pytest.mark.parametrize("processors", [1, 2, 8])
 def test_cells_are_trained_each_on_its_stream_whoever_trains_it(
-    toy: Toy, train: Train, processors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: Toy, train: Training, processors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sbw.training.processors", lambda: processors)
     other = with_hub(toy, 0.1)

@@ -22,7 +22,9 @@ def toys() -> dict[str, Toy]:
 
 def plan(name: str, toys: dict[str, Toy], **changes: Any) -> list[Cell]:
     experiment = PARAMS.experiments[name].model_copy(update=changes)
-    cells: list[Cell] = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, toys[experiment.toy])
+    cells: list[Cell] = import_module(f"sbw.experiments.{experiment.kind}").cells(
+        experiment, PARAMS.training, toys[experiment.toy]
+    )
     assert len({cell.folder for cell in cells}) == len(cells), "each SAE has a folder of its own"
     return cells
 

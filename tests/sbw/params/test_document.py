@@ -25,7 +25,7 @@ def test_defaults_are_the_papers() -> None:
     params = load_params(ROOT / "params.yaml")
     toy = params.toys["main"]
     assert (params.k, toy.num_features, toy.d_in, toy.magnitude.std) == (11, 50, 100, 0.15)
-    assert (params.train.samples, params.train.batch_size, params.train.lr) == (15_000_000, 1024, 3e-4)
+    assert (params.training.samples, params.training.batch_size, params.training.lr) == (15_000_000, 1024, 3e-4)
 
 
 def test_fractional_k_is_valid(tmp_path: Path) -> None:
@@ -43,12 +43,12 @@ def test_fractional_k_is_valid(tmp_path: Path) -> None:
         ("k: 11 ", "k: nine ", "`k` must be a valid number, got 'nine' (L0 of the SAE in focus, 0 < k <="),
         ("k: 11 ", "k: .nan ", "`k` must be a finite number, got nan"),
         ("k: 11 ", "k: true ", "`k` must be a valid number, got True"),
-        ("k: 11 ", "k: 0.0001 ", "`k` * `train.batch_size` must be at least 1"),
+        ("k: 11 ", "k: 0.0001 ", "`k` * `training.batch_size` must be at least 1"),
         ("k: 11 ", "kk: 11 ", "`kk` is not a parameter; the top level has: k, collect_l0,"),
         ("k: 11 ", "kk: 11 ", "`k` is missing"),
-        ("  lr: 3.0e-4", "  foo: 1", "`train.foo` is not a parameter; `train` has: toy, d_sae,"),
-        ("  lr: 3.0e-4", "  foo: 1", "`train.lr` is missing"),
-        ("  lr: 3.0e-4", "  lr: 0", "`train.lr` must be greater than 0, got 0"),
+        ("  lr: 3.0e-4", "  foo: 1", "`training.foo` is not a parameter; `training` has: samples,"),
+        ("  lr: 3.0e-4", "  foo: 1", "`training.lr` is missing"),
+        ("  lr: 3.0e-4", "  lr: 0", "`training.lr` must be greater than 0, got 0"),
         ("  toy: main", "  toy: big", "`train.toy` must be one of: main, superposed, five,"),
         (
             "max_strength: 0.9",
@@ -68,7 +68,7 @@ def test_fractional_k_is_valid(tmp_path: Path) -> None:
         ("seeds: [0, 1]", "seeds: [1, 1]", "`sweep.seeds` must not repeat a value, got [1, 1]"),
         ("ks: [1, 2, 5,", "ks: [1, 2.5, 5,", "`figures.cosine_heatmaps.ks[1]` must be one of `sweep.ks`, got 2.5"),
         ("ns: [12, 13,", "ns: [12, 50,", "`figures.projection.ns[1]` must satisfy 1 <= n < d_sae (50), got 50"),
-        ("device: auto  ", "device: gpu  ", "`train.device` must be 'auto', 'cpu' or 'cuda', got 'gpu'"),
+        ("device: auto  ", "device: gpu  ", "`training.device` must be 'auto', 'cpu' or 'cuda', got 'gpu'"),
         (
             "kind: grid",
             "kind: lattice",
