@@ -3,6 +3,8 @@
 Shapes: b samples, d width of the activations, h latents.
 """
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -27,3 +29,9 @@ def nth_projections(projections: Float[Tensor, "b h"]) -> Float[Tensor, " h-1"]:
     # numpy's sort is several times faster than torch's.
     ascending = torch.from_numpy(np.sort(projections.numpy(), axis=None))
     return ascending[ascending.numel() - 1 - b * torch.arange(1, h)]
+
+
+def sampling_error(projections: Float[Tensor, "b h"], blocks: int = 10) -> Float[Tensor, " h-1"]:
+    """Standard error of `nth_projections` over samples, by batch means: from how it differs between blocks of them."""
+    of_blocks = torch.stack([nth_projections(block) for block in projections.tensor_split(blocks)])
+    return of_blocks.std(dim=0) / math.sqrt(blocks)
