@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
-from sbw.metrics.projection import decoder_projections, nth_projections
+from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.recovery import recovery
+from sbw.metrics.stability import decoder_agreement
 from sbw.tables import column, save_table
 from sbw.toy import Sample, Toy
 from sbw.workers import in_parallel, processors, stop_if_orphaned
@@ -58,7 +60,12 @@ SAES = pa.schema(
     ]
 )
 PROJECTIONS = pa.schema(
-    [*_KEYS, column("n", pa.int64(), "latents a sample"), column("s_n", pa.float64(), "nth decoder projection")]
+    [
+        *_KEYS,
+        column("n", pa.int64(), "latents a sample"),
+        column("s_n", pa.float64(), "nth decoder projection, in the units of the activations"),
+        column("s_n_error", pa.float64(), "its standard error over the evaluation sample"),
+    ]
 )
 HISTOGRAMS = pa.schema(
     [
@@ -78,6 +85,14 @@ COSINES = pa.schema(
         column("decoder_cosine", pa.float64(), "cosine of the latent's decoder row with the feature vector"),
     ]
 )
+STABILITY = pa.schema(
+    [
+        *(field for field in _KEYS if field.name not in ("variant", "seed")),
+        column("seed_a", pa.int64(), "seed of an SAE"),
+        column("seed_b", pa.int64(), "seed of another that has all else in common with it"),
+        column("agreement", pa.float64(), "mean absolute cosine of their decoder rows, matched one to one"),
+    ]
+)
 
 
 class Tables(NamedTuple):
@@ -91,6 +106,8 @@ class Tables(NamedTuple):
     """A row a trained SAE and bin, with the columns of `HISTOGRAMS`."""
     cosines: pd.DataFrame
     """A row a trained SAE, latent and feature, with the columns of `COSINES`."""
+    stability: pd.DataFrame
+    """A row a pair of trained SAEs that differ by their seed alone, with the columns of `STABILITY`."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +145,8 @@ def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int) -
     for share, rows in enumerate(in_parallel(tasks)):
         measured[share::shares] = rows
     saes, *parts = zip(*measured, strict=True)
-    tables = Tables(_frame(saes), *(pd.concat([rows for rows in part if len(rows)]) for part in parts))
-    return Tables(*(table.reset_index(drop=True) for table in tables))
+    frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)]) for part in parts)]
+    return Tables._make([*(frame.reset_index(drop=True) for frame in frames), stability_rows(subjects)])
 
 
 def headline(tables: Tables, n: int) -> dict[str, float]:
@@ -202,8 +219,9 @@ def sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
 
 def projection_rows(subject: Subject, projections: Float[Tensor, "b h"]) -> pd.DataFrame:
     """One SAE's rows of `PROJECTIONS`: s_n^dec for n = 1 … d_sae − 1."""
-    s_n = nth_projections(projections)
-    return _frame({**subject.columns, "n": range(1, len(s_n) + 1), "s_n": s_n.double()})
+    s_n, error = nth_projections(projections), sampling_error(projections)
+    n = range(1, len(s_n) + 1)
+    return _frame({**subject.columns, "n": n, "s_n": s_n.double(), "s_n_error": error.double()})
 
 
 def histogram_rows(subject: Subject, projections: Float[Tensor, "b h"], bins: int) -> pd.DataFrame:
@@ -231,6 +249,19 @@ def cosine_rows(subject: Subject, toy: Toy) -> pd.DataFrame:
     return _frame(rows)
 
 
+@torch.no_grad()
+def stability_rows(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """The rows of `STABILITY`: each two of the trained SAEs that differ by their seed alone."""
+    rows = [
+        {**a.columns, "seed_a": a.keys["seed"], "seed_b": b.keys["seed"],
+         "agreement": decoder_agreement(a.sae.W_dec, b.sae.W_dec)}
+        for a, b in combinations([subject for subject in subjects if subject.trained], 2)
+        if {**a.columns, "seed": None} == {**b.columns, "seed": None}
+    ]  # fmt: skip
+    kinds = {name: kind for name, kind in _NULLABLE.items() if name != "seed"}
+    return pd.DataFrame(rows, columns=STABILITY.names).astype(kinds)
+
+
 def save_tables(tables: Tables, folder: Path) -> None:
     """Write each table to `folder`, as NAME.parquet."""
     for name, schema in (
@@ -238,6 +269,7 @@ def save_tables(tables: Tables, folder: Path) -> None:
         ("projections", PROJECTIONS),
         ("histograms", HISTOGRAMS),
         ("cosines", COSINES),
+        ("stability", STABILITY),
     ):
         save_table(getattr(tables, name), schema, folder / f"{name}.parquet")
 

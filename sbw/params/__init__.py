@@ -5,9 +5,10 @@ Imports no torch, so that a bad file is refused before anything slow begins.
 
 from sbw.params.base import ParamsError
 from sbw.params.data import CollectL0, Correlation, LinearFiring, ToyParams, ZipfFiring
-from sbw.params.document import Params, load_params
+from sbw.params.document import Params, load_document, load_params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
 from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep, Train, Training, Transition
+from sbw.params.validation import KnownToy, LogSweep, Validation
 
 __all__ = [
     "CollectL0",
@@ -17,7 +18,9 @@ __all__ = [
     "Figures",
     "Grid",
     "JumpReLU",
+    "KnownToy",
     "LinearFiring",
+    "LogSweep",
     "LowL0Mse",
     "Mixing",
     "PanelPerK",
@@ -32,6 +35,8 @@ __all__ = [
     "Train",
     "Training",
     "Transition",
+    "Validation",
     "ZipfFiring",
+    "load_document",
     "load_params",
 ]

@@ -1,17 +1,17 @@
 """The whole of params.yaml: what must hold between its sections, and how a fault is told."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from sbw.params.base import Count, Name, ParamsError, Section, require
+from sbw.params.base import Count, Name, ParamsError, Section, Seed, require
 from sbw.params.data import CollectL0, Synthesize, ToyParams
 from sbw.params.figures import Figures
-from sbw.params.training import AnyExperiment, Saes, Sweep, Train, Training
+from sbw.params.training import AnyExperiment, AutomaticL0, Saes, Sweep, Train, Training
 
 
 class Evaluate(Section):
@@ -19,6 +19,18 @@ class Evaluate(Section):
     """The n of the s_n^dec in metrics.json, 1 <= n < train.d_sae."""
     bins: Count
     """Bins of the histograms of the decoder projections."""
+
+
+class Recommend(Section):
+    seed: Seed
+    """Seed of the bootstrap draws."""
+
+
+class Audit(Section):
+    folder: str
+    """Folder of SAELens SAEs, at any depth."""
+    hub: list[str]
+    """Shell patterns of `release/sae_id` in SAELens's directory, fetched from the Hugging Face hub."""
 
 
 class Params(Section):
@@ -31,7 +43,10 @@ class Params(Section):
     train: Train
     sweep: Sweep
     experiments: dict[Name, AnyExperiment]
+    automatic_l0: AutomaticL0
     evaluate: Evaluate
+    recommend: Recommend
+    audit: Audit
     figures: Figures
 
     @model_validator(mode="after")
@@ -55,11 +70,19 @@ class Params(Section):
 
     def _saes(self) -> dict[str, Saes]:
         experiments = {f"experiments.{name}": experiment for name, experiment in self.experiments.items()}
-        return {"train": self.train, "sweep": self.sweep, **experiments}
+        return {"train": self.train, "sweep": self.sweep, "automatic_l0": self.automatic_l0, **experiments}
+
+
+P = TypeVar("P", bound=Section)
 
 
 def load_params(path: Path) -> Params:
-    """Read and check a params file.
+    """Read and check params.yaml; raises as `load_document` does."""
+    return load_document(path, Params)
+
+
+def load_document(path: Path, kind: type[P]) -> P:
+    """Read and check a file of params that is, as a whole, a section of that kind.
 
     Raises:
         ParamsError: the file is not readable YAML, or a key is unknown, missing or has an impossible value. The
@@ -70,9 +93,9 @@ def load_params(path: Path) -> Params:
     except (YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
     try:
-        return Params.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        faults = [f"  {_explain(fault)}" for fault in error.errors()]
+        faults = [f"  {_explain(fault, kind)}" for fault in error.errors()]
         raise ParamsError("\n".join([f"{path} was refused:", *faults])) from error
 
 
@@ -80,9 +103,9 @@ def _require_n(key: str, n: int, d_sae: int) -> None:
     require(n < d_sae, f"`{key}` must satisfy 1 <= n < d_sae ({d_sae}), got {n}")
 
 
-def _explain(fault: ErrorDetails) -> str:
+def _explain(fault: ErrorDetails, whole: type[Section]) -> str:
     *parents, last = fault["loc"] or ("params.yaml",)
-    key, section = _walk(parents)
+    key, section = _walk(parents, whole)
     where = f"`{key}`" if key else "the top level"
     key = _joined(key, last) if fault["loc"] else ""
     if fault["type"] == "union_tag_not_found":
@@ -95,7 +118,7 @@ def _explain(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden" and section:
         return f"`{key}` is not a parameter; {where} has: {', '.join(section.model_fields)}"
     if fault["type"] == "value_error":
-        key = _walk(list(fault["loc"]))[0]  # without the tag of a union
+        key = _walk(list(fault["loc"]), whole)[0]  # without the tag of a union
         message = fault["msg"].removeprefix("Value error, ")
         return f"`{key}`: {message}" if key else message
     field = section.model_fields.get(str(last)) if section else None
@@ -108,13 +131,13 @@ def _discriminator(fault: ErrorDetails) -> str:
     return str(fault["ctx"]["discriminator"]).strip("'")
 
 
-def _walk(parts: list[int | str]) -> tuple[str, type[Section] | None]:
+def _walk(parts: list[int | str], whole: type[Section]) -> tuple[str, type[Section] | None]:
     """The dotted key of a place in the document, and the section that is there, if one is.
 
     Pydantic names the tag of a union among the parts; it is no part of the key.
     """
     key = ""
-    kind: Any = Params
+    kind: Any = whole
     for part in parts:
         while get_origin(kind) is Annotated:
             kind = get_args(kind)[0]

@@ -67,3 +67,5 @@ class Figures(Section):
     transition: Panels
     jumprelu: FigureSize
     mixing: FigureSize
+    automatic_l0: FigureSize
+    recommendation: Panels

@@ -43,7 +43,7 @@ class Saes(Section):
 
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:  # noqa: ARG002
         """Refuse what does not fit together in the section of that name, on a toy of so many features."""
-        for name in ("ks", "seeds", "rhos", "l0_coefficients", "ramps"):
+        for name in ("ks", "seeds", "rhos", "l0_coefficients", "ramps", "starts"):
             values = getattr(self, name, [])
             distinct = all(value not in values[:i] for i, value in enumerate(values))
             require(distinct, f"`{section}.{name}` must not repeat a value, got {values}")
@@ -63,6 +63,24 @@ class Sweep(Saes):
     """L0s to train SAEs at, each 0 < k <= sweep.d_sae; may be fractional."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every k."""
+
+
+class AutomaticL0(Saes):
+    starts: Annotated[list[Annotated[float, Field(ge=1)]], Field(min_length=1)]
+    """L0s to start from, 1 <= start < d_sae / 1.11."""
+    seeds: Annotated[list[Seed], Field(min_length=2)]
+    """Seeds of the initial weights of the SAEs that are trained together from each start: an even number of them."""
+
+    @override
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
+        super().require_consistent(section, training, num_features)
+        for i, start in enumerate(self.starts):
+            allowed = (
+                f"`{section}.starts[{i}]` must satisfy 1 <= start < {section}.d_sae / 1.11 ({self.d_sae / 1.11:.4g})"
+            )
+            require(start < self.d_sae / 1.11, f"{allowed}, got {start:g}")
+        even = len(self.seeds) % 2 == 0
+        require(even, f"`{section}.seeds` must be an even number of seeds, half of them above L0, got {self.seeds}")
 
 
 class Experiment(Saes):

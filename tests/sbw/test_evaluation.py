@@ -161,7 +161,7 @@ def test_sweep_headline_says_where_the_metrics_point() -> None:
          for n in (17, 18)],
         columns=["variant", "k", "n", "s_n"],
     )  # fmt: skip
-    assert sweep_headline(Tables(saes, projections, pd.DataFrame(), pd.DataFrame()), n=18) == {
+    assert sweep_headline(Tables(saes, projections, *[pd.DataFrame()] * 3), n=18) == {
         "seeds": 2,
         "true_l0": 10.9,
         "k_of_least_c_dec": 11,

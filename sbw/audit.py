@@ -1,0 +1,145 @@
+"""The decoder metrics of anybody's SAEs: a row an SAE, from its weights alone."""
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from sae_lens import SAE
+from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+from tqdm import tqdm
+
+from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
+from sbw.metrics.stability import decoder_agreement
+from sbw.saes import load_sae
+from sbw.tables import column
+
+AUDIT = pa.schema(
+    [
+        column("sae", pa.string(), "its folder, or release/sae_id"),
+        column(
+            "family", pa.string(), "what SAEs that can be compared have in common: architecture, shape, model, hook"
+        ),
+        column("d_in", pa.int64(), "width of the activations"),
+        column("d_sae", pa.int64(), "number of latents"),
+        column("l0", pa.float64(), "active latents a sample: its k, or what its name or the directory states"),
+        column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
+        column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
+    ]
+)
+AGREEMENTS = pa.schema(
+    [
+        column("family", pa.string(), "that both SAEs are of"),
+        column("l0", pa.float64(), "that both SAEs have"),
+        column("agreement", pa.float64(), "mean absolute cosine of their decoder rows, matched one to one"),
+    ]
+)
+MATCHED_UP_TO = 4096
+"""Latents up to which decoders are matched with each other: the time goes with the cube of their number."""
+
+_L0_IN_NAME = re.compile(r"(?:^|[/_.-])(?:average_)?(?:l0|k)[_=-]?(\d+(?:\.\d+)?)(?=$|[/_-])", re.IGNORECASE)
+
+
+class Listed(NamedTuple):
+    """An SAE to be audited, not loaded yet."""
+
+    name: str
+    """Its folder, or release/sae_id."""
+    folder: Path | None
+    """Its folder; None for one of SAELens's directory."""
+    l0: float | None
+    """What its name or the directory states, if anything."""
+
+
+def in_folder(folder: Path) -> list[Listed]:
+    """The SAELens SAEs in a folder, at any depth, in the order of their names.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = sorted(path.parent for path in folder.rglob("cfg.json"))
+    if not found:
+        raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
+    return [Listed(str(path), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
+
+
+def in_directory(patterns: Sequence[str]) -> list[Listed]:
+    """The SAEs of SAELens's directory whose `release/sae_id` a shell pattern matches.
+
+    Raises:
+        ValueError: a pattern matches none.
+    """
+    directory = get_pretrained_saes_directory()
+    names = {f"{release}/{sae_id}": entry.expected_l0[sae_id] or stated_l0(entry.saes_map[sae_id])
+             for release, entry in directory.items() for sae_id in entry.saes_map}  # fmt: skip
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"`audit.hub`: no SAE of SAELens's directory matches {pattern!r}, a release/sae_id")
+    return [
+        Listed(name, None, l0) for name, l0 in names.items() if any(fnmatchcase(name, pattern) for pattern in patterns)
+    ]
+
+
+def stated_l0(name: str) -> float | None:
+    """The L0 that a name states, as `average_l0_105`, `l0=12.5` or `k=9` do; the last one, or None."""
+    stated = _L0_IN_NAME.findall(name)
+    return float(stated[-1]) if stated else None
+
+
+@torch.no_grad()
+def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of `AUDIT`, and those of `AGREEMENTS` for each two SAEs of one family and L0.
+
+    Raises:
+        ValueError: an SAE cannot be loaded, or its L0 is not known.
+    """
+    saes = pd.DataFrame(
+        [_row(one) for one in tqdm(listed, desc="audit", unit="SAE", disable=None)], columns=AUDIT.names
+    )
+    small = saes[saes["d_sae"] <= MATCHED_UP_TO]
+    agreements = []
+    for keys, alike in small.groupby(["family", "l0"]):
+        decoders = [_load(listed[i]).W_dec for i in alike.index] if len(alike) > 1 else []
+        pairs = [decoder_agreement(a, b) for a, b in combinations(decoders, 2)]
+        agreements += [(*keys, agreement) for agreement in pairs]
+    return saes, pd.DataFrame(agreements, columns=AGREEMENTS.names)
+
+
+def _row(one: Listed) -> dict[str, Any]:
+    sae = _load(one)
+    metadata, d_in = sae.cfg.metadata, sae.cfg.d_in
+    details = metadata.training_architecture_details or {}
+    l0 = getattr(sae.cfg, "k", None) or details.get("k") or one.l0
+    if l0 is None:
+        raise ValueError(f"the L0 of {one.name} is not known: name its folder after it, as in `l0_57`")
+    architecture, shape = metadata.training_architecture or sae.cfg.architecture(), f"{d_in} -> {sae.cfg.d_sae} latents"
+    family = (architecture, shape, metadata.model_name, metadata.hook_name)
+    c_dec = pairwise_cosine(sae.W_dec)
+    return {
+        "sae": one.name,
+        "family": ", ".join(str(part) for part in family if part),
+        "d_in": d_in,
+        "d_sae": sae.cfg.d_sae,
+        "l0": float(l0),
+        "c_dec": c_dec,
+        "c_dec_over_null": c_dec / null_pairwise_cosine(d_in),
+    }
+
+
+def _load(one: Listed) -> SAE[Any]:
+    if one.folder:
+        return load_sae(one.folder)
+    release, sae_id = one.name.split("/", 1)
+    try:
+        return SAE.from_pretrained(release, sae_id)
+    except (OSError, ValueError) as error:
+        repository = get_pretrained_saes_directory()[release].repo_id
+        raise ValueError(
+            f"{one.name} cannot be fetched from the Hugging Face hub: download {sae_id} of {repository} where the hub "
+            f"can be reached, save it by SAELens, and name its folder in `audit.folder` ({error})"
+        ) from error

@@ -1,0 +1,33 @@
+"""The path of an L0 that moves itself."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.style import PALETTE, RED, new_figure
+from sbw.params import FigureSize
+
+TABLES = ["path"]
+
+
+def draw(path: pd.DataFrame, params: FigureSize) -> Figure:
+    """L0 and c_dec against the training step, a line a start, with the true L0."""
+    figure = new_figure(params.width, params.height)
+    left, right = figure.subplots(1, 2, sharex=True)
+    for color, (start, of_start) in zip(PALETTE, path.groupby("start"), strict=False):
+        end = of_start["l0"].iloc[-1]
+        left.plot(of_start["step"], of_start["l0"], color=color, label=f"from {start:g} to {end:.1f}")
+        right.plot(of_start["step"], of_start["c_dec"], color=color)
+    left.axhline(path["true_l0"].iloc[0], color=RED, linestyle=":", linewidth=0.9)
+    left.annotate("true L0", (1, path["true_l0"].iloc[0]), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+                  textcoords="offset points", ha="right", fontsize=6, color=RED)  # fmt: skip
+    left.set_yscale("log")
+    left.set_ylabel("L0 that the SAEs are trained around")
+    left.yaxis.set_major_formatter("{x:g}")
+    right.set_ylabel("mean |cosine|, decoder ($c_{dec}$)")
+    right.set_ylim(bottom=0)
+    for axes in (left, right):
+        axes.set_xlabel("training step")
+        axes.spines[["top", "right"]].set_visible(False)
+    left.legend(frameon=False)
+    figure.suptitle("L0 that moves itself while SAEs train")
+    return figure

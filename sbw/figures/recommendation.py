@@ -1,0 +1,58 @@
+"""Which L0 is right, metric by metric, and how the n of the projections was chosen."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sbw.figures.style import BLUE, GREY, ORANGE, RED, mark_true_l0, new_figure, panels
+from sbw.params import Panels
+
+TABLES = ["curves", "sensitivity"]
+
+_NAMES = {"c_dec": "$c_{dec}$, in random directions'", "stability": "1 − agreement of the seeds' decoders"}
+
+
+def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Figure:
+    """A panel a metric against L0, with the recommended interval; and what every n of the width would recommend."""
+    metrics = list(curves["metric"].unique())
+    columns = min(params.columns, len(metrics) + 1)
+    rows = -(-(len(metrics) + 1) // columns)
+    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
+    grid = panels(figure, len(metrics) + 1, columns)
+    for axes, metric in zip(grid, metrics, strict=False):
+        _metric_panel(axes, metric, curves[curves["metric"] == metric])
+    _sensitivity_panel(grid[-1], sensitivity, metrics, curves)
+    figure.suptitle("The recommended L0 of each metric (line and band) and the true L0 (dotted)")
+    return figure
+
+
+def _metric_panel(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
+    means = rows.groupby(rows["l0"].round(2))["value"].mean()
+    axes.plot(rows["l0"], rows["value"], "o", color=BLUE, markersize=2, markeredgewidth=0, alpha=0.5)
+    axes.plot(means.index, means, color=BLUE)
+    said = rows.iloc[0]
+    if pd.notna(said["recommended"]):
+        axes.axvspan(said["low"], said["high"], color=ORANGE, alpha=0.25, linewidth=0)
+        axes.axvline(said["recommended"], color=ORANGE)
+    mark_true_l0(axes, rows, label=False)
+    n = metric.removeprefix("w_")
+    axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width $s_{{{n}}} − s_{{h−{n}}}$, in σ"), title=_title(said))
+    axes.set_ylim(bottom=min(0, rows["value"].min()))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _title(said: pd.Series) -> str:
+    if pd.isna(said["recommended"]):
+        return str(said["verdict"])
+    return f"{said['verdict']}: {said['recommended']:.1f} ({said['low']:.1f}–{said['high']:.1f})"
+
+
+def _sensitivity_panel(axes: Axes, sensitivity: pd.DataFrame, metrics: list[str], curves: pd.DataFrame) -> None:
+    chosen = next((int(metric.removeprefix("w_")) for metric in metrics if metric.startswith("w_")), None)
+    axes.plot(sensitivity["n"], sensitivity["l0"], "o", color=GREY, markersize=2.5, markeredgewidth=0)
+    of_chosen = sensitivity[sensitivity["n"] == chosen]
+    axes.plot(of_chosen["n"], of_chosen["l0"], "o", color=ORANGE, markersize=4)
+    axes.axhline(curves["true_l0"].iloc[0], color=RED, linestyle=":", linewidth=0.9)
+    axes.set(xlabel="n of the width", ylabel="recommended L0", title=f"n = {chosen} agrees with most")
+    axes.set_ylim(0, curves["l0"].max())
+    axes.spines[["top", "right"]].set_visible(False)

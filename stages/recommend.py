@@ -1,0 +1,28 @@
+"""Which L0 of the sweep is right? A verdict in data/metrics/recommendation.json, what it rests on in tables beside."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import run, whole, whole_folder, write_json
+
+SWEEP, OUT = Path("data/metrics/sweep"), Path("data/metrics")
+
+
+def main(params: Params) -> None:
+    from sbw.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
+    from sbw.tables import load_table, save_table
+
+    saes, projections = (load_table(SWEEP / f"{name}.parquet") for name in ("saes", "projections"))
+    saes, projections = (table[table["variant"] == "trained"] for table in (saes, projections))
+    found = evidence(saes, projections, load_table(SWEEP / "stability.parquet"))
+    said = verdicts(found.metrics, params.recommend.seed)
+    with whole_folder(OUT / "recommendation") as folder, whole(OUT / "recommendation.json") as path:
+        save_table(curves_table(found.metrics, said, saes["true_l0"].iloc[0]), CURVES, folder / "curves.parquet")
+        save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
+        write_json(summary(said), path)
+    for verdict in said:
+        print(verdict.sentence)
+
+
+if __name__ == "__main__":
+    run(main, __doc__)

@@ -1,0 +1,39 @@
+"""Sweep L0 on a toy of stages/validation/params.yaml and measure the SAEs: tables in data/validation/TOY."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sbw.params import Grid, Params, Validation, load_document
+from stages.cli import one_of, run, whole_folder
+
+PARAMS = Path("stages/validation/params.yaml")
+
+
+def main(_: Params, name: str) -> None:
+    params = load_document(PARAMS, Validation)
+    toy_params = params.toys[one_of("toy", name, list(params.toys))]
+
+    import numpy as np
+
+    from sbw.evaluation import Subject, evaluate, save_tables
+    from sbw.experiments.grid import cells
+    from sbw.rng import seeded
+    from sbw.saes import load_sae
+    from sbw.toy import Sample, build_toy
+    from sbw.training import train_cells
+
+    toy, count = build_toy(toy_params), toy_params.num_features
+    ks = np.geomspace(1, count / 2, params.sweep.l0s).round(4).tolist()
+    grid = Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=count, seeds=params.sweep.seeds)
+    planned = cells(grid, params.training, toy)
+    with TemporaryDirectory() as folder:
+        train_cells(planned, params.training, lambda cell: Path(folder, cell.folder), name)
+        subjects = [Subject(load_sae(Path(folder, cell.folder)), "validation", name, cell.keys) for cell in planned]
+    feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
+    tables = evaluate(subjects, toy, Sample(feature_acts, toy.embed(feature_acts)), bins=1)
+    with whole_folder(Path("data/validation", name)) as folder:
+        save_tables(tables, folder)
+
+
+if __name__ == "__main__":
+    run(main, __doc__, toy="name of the toy in `toys`")
