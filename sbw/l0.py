@@ -77,10 +77,7 @@ def judge(metric: str, rows: Rows, generator: np.random.Generator) -> Verdict:
     continued in a straight line over log L0, meets the minimum: between the last point above it and the first on it.
     The interval is that of draws in each of which the seeds of every point are drawn anew with replacement, each value
     is moved by its error, and the place is drawn evenly between the neighbours of the first point on the floor: what
-    the curve does between its points is not known.
-
-    Raises:
-        ValueError: there are fewer than 3 L0s.
+    the curve does between its points is not known. Fewer than LEAST_L0S points do not tell.
     """
     curve = curve_of(rows)
     place = _place(curve.y)
@@ -119,14 +116,8 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def curve_of(rows: Rows) -> Curve:
-    """A metric's rows as a curve.
-
-    Raises:
-        ValueError: there are fewer than 3 L0s.
-    """
+    """A metric's rows as a curve."""
     points = sorted(rows.groupby("setting"), key=lambda point: point[1]["l0"].mean())
-    if len(points) < LEAST_L0S:
-        raise ValueError(f"a verdict needs SAEs at {LEAST_L0S} L0s at least, got {len(points)}")
     return Curve(
         [float(of_setting["setting"].iloc[0]) for _, of_setting in points],
         np.log([of_setting["l0"].mean() for _, of_setting in points]),
@@ -157,7 +148,7 @@ def knee(l0: Floats, explained: Floats) -> float:
 def _place(y: Floats) -> _Place:
     on_floor = y <= y.min() + TOLERANCE
     first = int(np.argmax(on_floor))
-    if on_floor.all():
+    if on_floor.all() or len(y) < LEAST_L0S:
         return _Place("flat")
     if first == 0 or first == len(y) - 1:
         return _Place("edge", first)
@@ -200,5 +191,8 @@ def _swept(curve: Curve) -> str:
 
 
 def _noise(curve: Curve) -> str:
-    flat = np.ptp(curve.y) <= TOLERANCE
-    return f"it is the same over {_swept(curve)}" if flat else "most draws of the seeds say otherwise than their mean"
+    if len(curve.y) < LEAST_L0S:
+        return f"that needs SAEs at {LEAST_L0S} L0s at least, got {len(curve.y)}"
+    if np.ptp(curve.y) <= TOLERANCE:
+        return f"it is the same over {_swept(curve)}"
+    return "most draws of the seeds say otherwise than their mean"

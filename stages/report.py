@@ -27,6 +27,8 @@ def main(params: Params) -> None:
         load_table(folders["sweep"] / "cosines.parquet"),
         {name: load_table(folder / "saes.parquet") for name, folder in folders.items() if name not in mixing},
         {name: load_table(folders[name] / "mixing.parquet") for name in mixing},
+        json.loads((METRICS / "recommendation.json").read_text(encoding="utf-8")),
+        load_table(METRICS / "automatic_l0/path.parquet"),
     )
     sections = tell(results)
     pictures = [picture.name for section in sections if section.shown for picture in section.pictures]

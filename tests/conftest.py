@@ -50,8 +50,9 @@ QUICK_WITHOUT = [
 # Stages of one generation do not depend on each other.
 GENERATIONS = [
     ("collect_l0", "synthesize@"),
-    ("train", "sweep@", "experiment@"),
-    ("evaluate@", "experiment_metrics@"),
+    ("train", "sweep@", "experiment@", "automatic_l0"),
+    ("evaluate@", "experiment_metrics@", "audit"),
+    ("recommend",),
     ("figures@", "experiment_figure@"),
 ]
 

@@ -69,3 +69,4 @@ class Figures(Section):
     mixing: FigureSize
     automatic_l0: FigureSize
     recommendation: Panels
+    validation: Panels

@@ -29,6 +29,10 @@ class Results:
     """Of `sweep` and of every experiment but the mixing ones, with the columns of `sbw.evaluation.SAES`."""
     mixing: Mapping[str, pd.DataFrame]
     """Of every mixing experiment, with the columns of `sbw.mixing.MIXING`."""
+    recommendation: Mapping[str, Any]
+    """Of the sweep, as `sbw.evidence.summary` has it."""
+    automatic: pd.DataFrame
+    """The path of an L0 that moves itself, with the columns of `sbw.automatic_l0.PATH`."""
 
     def experiment(self, name: str, kind: type[E]) -> E | None:
         """The params of an experiment, if there is one of that name and kind."""

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from sbw.params import ToyParams, ZipfFiring
-from sbw.report import closing_story, experiment_story, mixing_story
+from sbw.report import closing_story, experiment_story, l0_story, mixing_story
 from sbw.report.claims import (
     RIGHT_K,
     explained_above_truth,
@@ -42,6 +42,7 @@ def tell(results: Results) -> list[Section]:
         mixing_story.five,
         mixing_story.superposition,
         mixing_story.others,
+        l0_story.right_l0,
         closing_story.theory,
         closing_story.public,
     ]

@@ -18,8 +18,10 @@ from tests.conftest import ROOT, Clone
 IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap"}
 TOY_FIGURES = {"figures@firing_probabilities", "figures@correlation_matrix"}
 OF_SWEEP = ("projection", "pairwise_cosine", "tradeoff", "cosine_heatmaps", "low_l0_mse", "histograms")
-MEASURED = {"evaluate@sweep", "report"} | {f"figures@{name}" for name in OF_SWEEP}
-SWEEP = {"sweep@9", "sweep@11"} | MEASURED
+RECOMMENDED = {"recommend", "figures@recommendation", "report"}
+AUTOMATIC = {"automatic_l0", "figures@automatic_l0", "report"}
+MEASURED = {"evaluate@sweep"} | RECOMMENDED | {f"figures@{name}" for name in OF_SWEEP}
+SWEEP = {"sweep@9", "sweep@11", "audit"} | MEASURED
 KINDS = {"finetune": "grid", "transition": "transition", "jumprelu": "jumprelu", "mixing": "mixing"}
 
 
@@ -34,15 +36,27 @@ MEASURES = {stage for name in KINDS for stage in experiment(name) if not stage.s
 STALE = {
     "k": IN_FOCUS,
     "collect_l0.*": {"collect_l0", "figures@pretrained_l0", "figures@pretrained_l0_by", "report"},
-    "toys.main.*": {"synthesize@main"} | TOY_FIGURES | IN_FOCUS | SWEEP | ON_MAIN,
+    "toys.main.*": {"synthesize@main"} | TOY_FIGURES | IN_FOCUS | SWEEP | ON_MAIN | AUTOMATIC,
     "toys.five.*": {"synthesize@five"} | ON_FIVE,
-    "synthesize.*": {"synthesize@main", "synthesize@five"} | TOY_FIGURES | IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE,
+    "synthesize.*": {"synthesize@main", "synthesize@five"}
+    | TOY_FIGURES
+    | IN_FOCUS
+    | SWEEP
+    | ON_MAIN
+    | ON_FIVE
+    | AUTOMATIC,
     "train.toy": TOY_FIGURES | IN_FOCUS | {"report"},
-    "training.*": IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE,
+    "training.*": IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE | AUTOMATIC,
     "train.*": IN_FOCUS,
-    "sweep.ks": {"sweep@26"} | MEASURED,
+    "sweep.ks": {"sweep@26", "audit"} | MEASURED,
     "sweep.*": SWEEP,
     **{f"experiments.{name}.*": experiment(name) for name in KINDS},
+    "automatic_l0.*": AUTOMATIC,
+    "recommend.*": RECOMMENDED | {"audit"},
+    "audit.*": {"audit"},
+    "figures.automatic_l0.*": {"figures@automatic_l0", "report"},
+    "figures.recommendation.*": {"figures@recommendation", "report"},
+    "figures.validation.*": set(),
     "evaluate.*": {"evaluate@train", "figures@cosine_heatmap"} | MEASURED | MEASURES,
     "figures.pretrained_l0.*": {"figures@pretrained_l0", "report"},
     **{f"figures.{kind}.*": {f"experiment_figure@{name}", "report"} for name, kind in KINDS.items()},
@@ -93,7 +107,8 @@ def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str
 def stale(root: Path) -> set[str]:
     """The stages that DVC finds changed, and all that depend on their outputs."""
     with Repo(str(root)) as repo, repo.lock:
-        changed = [stage for stage in repo.index.stages if stage.changed()]
+        main = [stage for stage in repo.index.stages if stage.path_in_repo == "dvc.yaml"]
+        changed = [stage for stage in main if stage.changed()]
         affected = [nx.ancestors(repo.index.graph, stage) | {stage} for stage in changed]
         return {stage.name for stages in affected for stage in stages}
 
@@ -151,7 +166,8 @@ def test_each_stage_depends_on_exactly_the_code_that_it_imports() -> None:
         if module.startswith("stages.experiment"):  # and an experiment's by its kind
             kind = load_params(ROOT / "params.yaml").experiments[arguments[0]].kind
             entries.add(ROOT / f"sbw/experiments/{kind}.py")
-        paths = [ROOT / str(dep) for dep in stage.deps if str(dep).startswith(("sbw/", "stages/"))]
+        names = [name for dep in stage.deps if (name := str(dep)).startswith(("sbw/", "stages/"))]
+        paths = [ROOT / name for name in names if not name.endswith(".yaml")]
         listed = {file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])}
         assert {path for path in listed if path.name != "__init__.py"} == in_full(closure(entries)), stage.name
 

@@ -86,9 +86,10 @@ def test_the_same_generator_gives_the_same_interval() -> None:
     assert judged(fall_until(9.0), noise=0.05)[:5] == judged(fall_until(9.0), noise=0.05)[:5]
 
 
-def test_a_verdict_needs_three_l0s() -> None:
-    with pytest.raises(ValueError, match="a verdict needs SAEs at 3 L0s at least, got 2"):
-        judge("c_dec", rows(fall_until(9.0), LADDER[:2]), np.random.default_rng(0))
+def test_two_l0s_do_not_tell() -> None:
+    verdict = judge("c_dec", rows(fall_until(9.0), LADDER[:2]), np.random.default_rng(0))
+    assert (verdict.kind, verdict.l0) == ("flat", None)
+    assert verdict.sentence == "c_dec does not tell: that needs SAEs at 3 L0s at least, got 2."
 
 
 def test_l0_is_the_mean_of_a_settings_seeds_and_settings_are_ordered_by_it() -> None:

@@ -141,6 +141,35 @@ def mixed(ks: tuple[float, ...] = (1.8,)) -> list[pd.DataFrame]:
     return [pd.DataFrame(rows, columns=["rho", "k", "seed", "latent", "mixing"])]
 
 
+def path() -> list[pd.DataFrame]:
+    rows = [(start, step, start + (11 - start) * step / 200, 0.1 - step / 3000) for start in (3.0, 25.0)
+            for step in (0, 100, 200)]  # fmt: skip
+    return [pd.DataFrame(rows, columns=["start", "step", "l0", "c_dec"]).assign(true_l0=10.9)]
+
+
+def curves() -> list[pd.DataFrame]:
+    rows = [
+        (metric, l0, abs(l0 - 11) / 10, *said)
+        for metric, said in (("c_dec", ("minimum", 11.0, 9.5, 12.5)), ("w_3", ("flat", None, None, None)))
+        for l0 in (5.0, 9.0, 11.0, 14.0)
+    ]
+    table = pd.DataFrame(rows, columns=["metric", "l0", "value", "verdict", "recommended", "low", "high"])
+    sensitivity = pd.DataFrame({"n": [1, 2, 3, 4], "l0": [None, 5.0, 11.0, 11.0], "agreeing": [0, 1, 2, 2]})
+    return [table.astype({"recommended": float}).assign(true_l0=10.9), sensitivity.astype({"l0": float})]
+
+
+def recommended() -> list[pd.DataFrame]:
+    rows = [
+        (toy, kind, true, method, None if method == "knee" else "minimum", true * error, true * 0.8, true * 1.3)
+        for toy, kind, true in (("a", "development", 5.0), ("b", "held_out", 10.0), ("c", "held_out", 20.0))
+        for method, error in (("c_dec", 1.1), ("knee", 1.5))
+    ]
+    columns = ["toy", "set", "true_l0", "method", "verdict", "l0", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.loc[table["method"] == "knee", ["low", "high"]] = None
+    return [table]
+
+
 TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "pretrained_l0": pretrained,
     "pretrained_l0_by": placed,
@@ -158,6 +187,9 @@ TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "transition": ramps,
     "jumprelu": coefficients,
     "mixing": mixed,
+    "automatic_l0": path,
+    "recommendation": curves,
+    "validation": recommended,
 }
 
 

@@ -124,6 +124,20 @@ def pretrained() -> pd.DataFrame:
     return pd.DataFrame({"model": [*models, "other"], "l0": [*l0, 7.0], "selected": [True] * len(l0) + [False]})
 
 
+def recommendation() -> dict[str, Any]:
+    said = {"verdict": "minimum", "l0": 11.02, "low": 10.1, "high": 11.9}
+    return {
+        **said,
+        "said": "The right L0 is about 11.",
+        "metrics": {"c_dec": {**said, "said": "c_dec falls until L0 11."}},
+    }
+
+
+def automatic(starts: list[float]) -> pd.DataFrame:
+    rows = [(start, step, l0, 0.02) for start in starts for step, l0 in ((0, start), (100, 10.8))]
+    return pd.DataFrame(rows, columns=["start", "step", "l0", "c_dec"]).assign(true_l0=TRUE_L0)
+
+
 def results(params: Params = PARAMS) -> Results:
     """What a run with these params would have found, were the paper right in everything."""
     sweep, made_saes, made_mixing = params.sweep, {}, {}
@@ -144,4 +158,6 @@ def results(params: Params = PARAMS) -> Results:
         cosines(sweep.ks, sweep.seeds),
         {"sweep": grid(sweep.ks, sweep.seeds), **made_saes},
         made_mixing,
+        recommendation(),
+        automatic(params.automatic_l0.starts),
     )

@@ -120,6 +120,14 @@ SPOILED: list[tuple[Callable[[Results], Results], list[str]]] = [
     ),
     (mixed("mixing_zipf", lambda table: -table["mixing"]), ["firing rates by Zipf's law: sign of ρ"]),
     (
+        lambda good: replace(good, recommendation={**good.recommendation, "l0": 9.9}),
+        ["L0 that the sweep recommends"],
+    ),
+    (
+        lambda good: replace(good, automatic=good.automatic.replace({"l0": {10.8: 12.0}})),
+        ["L0 that moves itself, from 3", "L0 that moves itself, from 25"],
+    ),
+    (
         lambda good: replace(good, pretrained=good.pretrained.assign(l0=lambda table: table["l0"] + 1)),
         ["median L0", "gemma-2-2b: mean L0", "gemma-2-2b: median L0"],
     ),
@@ -189,6 +197,17 @@ def test_without_experiments_their_claims_are_not_tested() -> None:
     assert not [claim for claim in found if claim.verdict == FAILS]
     untested = {claim.what for claim in found if claim.verdict == NOT_TESTED}
     assert {"from above to 11", "from below to 11", "mixing at L0 = 2.0"} <= untested
+
+
+def test_a_sweep_that_recommends_nothing_tests_nothing() -> None:
+    found = claims(replace(results(), recommendation={**results().recommendation, "l0": None}))
+    assert [claim.verdict for claim in found if claim.what == "L0 that the sweep recommends"] == [NOT_TESTED]
+
+
+def test_an_l0_that_moves_itself_from_elsewhere_tests_nothing() -> None:
+    section = PARAMS.automatic_l0.model_copy(update={"starts": [5.0]})
+    found = claims(results(PARAMS.model_copy(update={"automatic_l0": section})))
+    assert [claim.verdict for claim in found if "moves itself" in claim.what] == [NOT_TESTED] * 2
 
 
 def test_other_public_saes_test_nothing() -> None:

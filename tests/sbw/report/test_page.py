@@ -71,7 +71,7 @@ def test_it_is_html5_with_one_title_and_heading(html: str, page: Page) -> None:
 
 def test_every_figure_is_inside_and_has_an_alt_text(page: Page) -> None:
     images = page.all("img")
-    assert len(images) == len(page.all("figure")) == 19
+    assert len(images) == len(page.all("figure")) == 21
     assert all(image["alt"] for image in images)
     assert {image["src"] for image in images} == {data_uri(SVG)}
     assert {image["width"] for image in images} == {"173"}
@@ -95,7 +95,7 @@ def test_the_only_script_is_its_own(html: str, page: Page) -> None:
 
 def test_the_navigation_reaches_every_section(page: Page) -> None:
     targets = [heading["id"] for heading in page.all("h2")]
-    assert len(targets) == len(set(targets)) == 15
+    assert len(targets) == len(set(targets)) == 16
     links = [str(link["href"]) for link in page.all("a")]
     assert [link for link in links if link.startswith("#")] == [f"#{target}" for target in targets]
     assert [link for link in links if not link.startswith("#")] == ["https://arxiv.org/abs/2508.16560"]

@@ -1,0 +1,62 @@
+"""What every method recommends on toys whose L0 is known."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sbw.figures.style import BLUE, GREY, ORANGE, new_figure, panels
+from sbw.params import Panels
+
+TABLES = ["recommended"]
+
+_TITLES = {
+    "c_dec": "$c_{dec}$",
+    "width": "width $s_n − s_{h−n}$",
+    "stability": "agreement of the seeds",
+    "combined": "recommendation: their median",
+    "s_n": "$s_n^{dec}$, as in the paper",
+    "knee": "knee of the variance explained",
+}
+_TICKS = [3, 5, 10, 20, 40]
+
+
+def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
+    """The recommended against the true L0, a panel a method, with intervals; toys that the rule was made on in grey."""
+    methods = list(recommended["method"].unique())
+    columns = min(params.columns, len(methods))
+    rows = -(-len(methods) // columns)
+    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
+    for axes, method in zip(panels(figure, len(methods), columns), methods, strict=True):
+        of_method = recommended[recommended["method"] == method]
+        _scatter(axes, of_method[of_method["set"] == "development"], GREY, "made on")
+        _scatter(axes, of_method[of_method["set"] == "held_out"], ORANGE if method == "knee" else BLUE, "only tried on")
+        _scale(axes, recommended)
+        held_out = of_method[of_method["set"] == "held_out"]
+        error = ((held_out["l0"] - held_out["true_l0"]).abs() / held_out["true_l0"]).median()
+        axes.set_title(
+            f"{_TITLES[method]}\nmedian error {error:.0%}, {held_out['l0'].notna().sum()} of {len(held_out)}"
+        )
+    figure.supxlabel("true L0", fontsize=7)
+    figure.supylabel("recommended L0", fontsize=7)
+    count = recommended.loc[recommended["set"] == "held_out", "toy"].nunique()
+    figure.suptitle(f"Recommended and true L0 of {count} toys that the rule was not made on (in grey: those it was)")
+    return figure
+
+
+def _scatter(axes: Axes, rows: pd.DataFrame, color: object, label: str) -> None:
+    rows = rows[rows["l0"].notna()]
+    spread = np.array([rows["l0"] - rows["low"], rows["high"] - rows["l0"]])
+    axes.errorbar(rows["true_l0"], rows["l0"], yerr=spread, fmt="o", color=color, markersize=2.5, linewidth=0.5,
+                  markeredgewidth=0, label=label)  # fmt: skip
+
+
+def _scale(axes: Axes, recommended: pd.DataFrame) -> None:
+    least, most = 0.5 * recommended["true_l0"].min(), 2 * recommended["true_l0"].max()
+    axes.plot([least, most], [least, most], color="black", linewidth=0.6, linestyle=":")
+    axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks([tick for tick in _TICKS if least < tick < most], minor=False)
+        axis.set_ticks([], minor=True)
+        axis.set_major_formatter("{x:g}")
+    axes.spines[["top", "right"]].set_visible(False)
