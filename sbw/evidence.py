@@ -26,6 +26,7 @@ from sbw.tables import column
 CURVES = pa.schema(
     [
         column("metric", pa.string(), "c_dec, w_n (the width s_n - s_(h-n)), or stability (1 - agreement)"),
+        column("setting", pa.float64(), "what SAEs trained alike but for their seed have in common: k"),
         column("l0", pa.float64(), "active latents a sample of the SAE, or of the pair of them"),
         column("value", pa.float64(), "the metric, in units of what random directions have; lower is better"),
         column("verdict", pa.string(), "what the metric says: minimum, elbow, flat or edge"),
@@ -115,7 +116,7 @@ def curves_table(metrics: dict[str, Rows], said: Sequence[Verdict], true_l0: flo
     """The rows of `CURVES`: each metric's, with what it said."""
     by_metric = {verdict.metric: verdict for verdict in said}
     tables = [
-        rows[["l0", "value"]].assign(
+        rows[["setting", "l0", "value"]].assign(
             metric=metric, verdict=by_metric[metric].kind, recommended=by_metric[metric].l0, low=by_metric[metric].low,
             high=by_metric[metric].high, true_l0=true_l0,
         )

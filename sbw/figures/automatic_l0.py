@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from sbw.figures.style import PALETTE, RED, new_figure
 from sbw.params import FigureSize
@@ -18,11 +19,13 @@ def draw(path: pd.DataFrame, params: FigureSize) -> Figure:
         left.plot(of_start["step"], of_start["l0"], color=color, label=f"from {start:g} to {end:.1f}")
         right.plot(of_start["step"], of_start["c_dec"], color=color)
     left.axhline(path["true_l0"].iloc[0], color=RED, linestyle=":", linewidth=0.9)
-    left.annotate("true L0", (1, path["true_l0"].iloc[0]), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-                  textcoords="offset points", ha="right", fontsize=6, color=RED)  # fmt: skip
+    left.annotate("true L0", (0, path["true_l0"].iloc[0]), xycoords=("axes fraction", "data"), xytext=(3, 2),
+                  textcoords="offset points", fontsize=6, color=RED)  # fmt: skip
     left.set_yscale("log")
     left.set_ylabel("L0 that the SAEs are trained around")
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.yaxis.set_major_formatter("{x:g}")
+    left.minorticks_off()
     right.set_ylabel("mean |cosine|, decoder ($c_{dec}$)")
     right.set_ylim(bottom=0)
     for axes in (left, right):

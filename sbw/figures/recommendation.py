@@ -9,7 +9,7 @@ from sbw.params import Panels
 
 TABLES = ["curves", "sensitivity"]
 
-_NAMES = {"c_dec": "$c_{dec}$, in random directions'", "stability": "1 − agreement of the seeds' decoders"}
+_NAMES = {"c_dec": "$c_{dec}$ / $c_{null}$", "stability": "1 − agreement of the seeds"}
 
 
 def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Figure:
@@ -27,16 +27,16 @@ def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Fig
 
 
 def _metric_panel(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
-    means = rows.groupby(rows["l0"].round(2))["value"].mean()
+    means = rows.groupby("setting")[["l0", "value"]].mean().sort_values("l0")
     axes.plot(rows["l0"], rows["value"], "o", color=BLUE, markersize=2, markeredgewidth=0, alpha=0.5)
-    axes.plot(means.index, means, color=BLUE)
+    axes.plot(means["l0"], means["value"], color=BLUE)
     said = rows.iloc[0]
     if pd.notna(said["recommended"]):
         axes.axvspan(said["low"], said["high"], color=ORANGE, alpha=0.25, linewidth=0)
         axes.axvline(said["recommended"], color=ORANGE)
     mark_true_l0(axes, rows, label=False)
     n = metric.removeprefix("w_")
-    axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width $s_{{{n}}} − s_{{h−{n}}}$, in σ"), title=_title(said))
+    axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"), title=_title(said))
     axes.set_ylim(bottom=min(0, rows["value"].min()))
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -88,6 +88,11 @@ def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], m
     assert outputs(reproduced) == before
 
 
+def test_a_folder_without_saes_is_refused(reproduced: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    reproduced.set_params({"audit.folder": "plots"})
+    assert "plots holds no SAELens SAE: no folder in it has a cfg.json" in refusal(reproduced, ["audit"], monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("stage", "message"),
     [

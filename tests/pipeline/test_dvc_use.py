@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 from ruamel.yaml import YAML
 
@@ -39,6 +40,15 @@ def test_experiment_at_another_k_runs_only_the_sae_in_focus(reproduced: Clone) -
     assert metrics[0]["l0"] > metrics[1]["l0"]
     difference = json.loads(reproduced.dvc("metrics", "diff", "--json", "HEAD", "nine"))["data/metrics.json"]
     assert (difference["k"]["old"], difference["k"]["new"]) == (11, 9)
+
+
+def test_an_audit_of_ones_own_saes_is_one_command(reproduced: Clone, tmp_path: Path) -> None:
+    shutil.copytree(reproduced.root / "data/sae/sweep", tmp_path / "mine")
+    output = reproduced.dvc("exp", "run", "audit", "-S", f"audit.folder={tmp_path / 'mine'}")
+    assert stages_run(output) == {"audit"}
+    assert f"{tmp_path / 'mine/k=9/seed=0'} " in output
+    assert "batchtopk, 100 -> 50 latents\nc_dec does not tell: that needs SAEs at 3 L0s at least, got 2." in output
+    assert len(load_table(reproduced.root / "data/metrics/audit/saes.parquet")) == 4
 
 
 def test_one_figures_parameter_reruns_that_figure(reproduced: Clone) -> None:

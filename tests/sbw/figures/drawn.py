@@ -149,11 +149,11 @@ def path() -> list[pd.DataFrame]:
 
 def curves() -> list[pd.DataFrame]:
     rows = [
-        (metric, l0, abs(l0 - 11) / 10, *said)
+        (metric, l0, l0, abs(l0 - 11) / 10, *said)
         for metric, said in (("c_dec", ("minimum", 11.0, 9.5, 12.5)), ("w_3", ("flat", None, None, None)))
         for l0 in (5.0, 9.0, 11.0, 14.0)
     ]
-    table = pd.DataFrame(rows, columns=["metric", "l0", "value", "verdict", "recommended", "low", "high"])
+    table = pd.DataFrame(rows, columns=["metric", "setting", "l0", "value", "verdict", "recommended", "low", "high"])
     sensitivity = pd.DataFrame({"n": [1, 2, 3, 4], "l0": [None, 5.0, 11.0, 11.0], "agreeing": [0, 1, 2, 2]})
     return [table.astype({"recommended": float}).assign(true_l0=10.9), sensitivity.astype({"l0": float})]
 

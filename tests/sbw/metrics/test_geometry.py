@@ -27,6 +27,14 @@ def test_is_the_mean_over_pairs() -> None:
     assert pairwise_cosine(rows) == pytest.approx((0 + 2 / 2**0.5) / 3)
 
 
+@pytest.mark.parametrize("block", [1, 7, 30, 31, 64])
+def test_blocks_add_up_to_all_pairs(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = torch.randn(31, 12, generator=seeded(0))
+    cosines = cosine_similarities(rows, rows).abs().double()
+    monkeypatch.setattr("sbw.metrics.geometry._BLOCK", block)
+    assert pairwise_cosine(rows) == pytest.approx(cosines.triu(diagonal=1).sum().item() / (31 * 30 / 2))
+
+
 def test_random_rows_have_the_null() -> None:
     assert null_pairwise_cosine(100) == pytest.approx(0.0798, abs=1e-4)
     rows = torch.randn(2_000, 100, generator=seeded(0))

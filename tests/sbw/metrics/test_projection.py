@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sbw.metrics.projection import decoder_projections, nth_projections
+from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.rng import seeded
 
 
@@ -37,3 +37,9 @@ def test_s_n_keeps_n_latents_a_sample() -> None:
     values = x @ torch.nn.functional.normalize(W_dec, dim=1).T
     for n, threshold in enumerate(s_n(x, W_dec, torch.zeros(8)), start=1):
         assert (values > threshold).sum().item() / len(x) == pytest.approx(n)
+
+
+def test_the_sampling_error_is_that_of_a_quantile() -> None:
+    """Of two independent normals a row, s_1 is the median: its standard error is √(π / 2 / (2 rows))."""
+    errors = [sampling_error(torch.randn(2_000, 2, generator=seeded(seed)), blocks=10).item() for seed in range(200)]
+    assert torch.tensor(errors).square().mean().sqrt().item() == pytest.approx((torch.pi / 8_000) ** 0.5, rel=0.1)
