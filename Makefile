@@ -43,6 +43,10 @@ paper: environment ## the paper's number of seeds (profiles/paper), reported in 
 	  sed 's/^/- `/; s/$$/`/' profiles/paper; echo; \
 	  sed -E 's#(!\[[^]]*\]\()#\1results/#' $(PAPER)/plots/report.md; } > RESULTS.md
 
+.PHONY: plots
+plots: repro ## a page of interactive plots that needs no network, dvc_plots/index.html
+	dvc plots show
+
 .PHONY: validation
 validation: environment ## the recommendation tried on 32 toys whose L0 is known
 	dvc repro stages/validation/dvc.yaml

@@ -49,11 +49,11 @@ QUICK_WITHOUT = [
 ]
 # Stages of one generation do not depend on each other.
 GENERATIONS = [
-    ("collect_l0", "synthesize@"),
+    ("collect_l0", "synthesize@", "plots_page"),
     ("train", "sweep@", "experiment@", "automatic_l0"),
     ("evaluate@", "experiment_metrics@", "audit"),
     ("recommend",),
-    ("figures@", "experiment_figure@"),
+    ("figures@", "experiment_figure@", "series"),
 ]
 
 

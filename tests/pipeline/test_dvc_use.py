@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from sbw.tables import load_table
 from tests.conftest import Clone, stages_run
 
-IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap"}
+IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}
 
 
 def test_second_repro_does_nothing(reproduced: Clone) -> None:
@@ -59,20 +59,20 @@ def test_one_figures_parameter_reruns_that_figure(reproduced: Clone) -> None:
 def test_pretrained_pattern_reruns_the_directory_and_its_figure(reproduced: Clone) -> None:
     reproduced.set_params({"collect_l0.models": ["gemma-2-*"]})
     figures = {"figures@pretrained_l0", "figures@pretrained_l0_by"}
-    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", *figures, "report"}
+    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", *figures, "report", "series"}
 
 
 def test_an_experiments_params_rerun_that_experiment_alone(reproduced: Clone) -> None:
     reproduced.set_params({"experiments.mixing.ks": [1.7]})
     of_mixing = {"experiment@mixing", "experiment_metrics@mixing", "experiment_figure@mixing"}
-    assert stages_run(reproduced.dvc("repro")) == {*of_mixing, "report"}
+    assert stages_run(reproduced.dvc("repro")) == {*of_mixing, "report", "series"}
 
 
 def test_a_new_experiment_is_a_section_of_the_params_and_no_code(reproduced: Clone) -> None:
     section = YAML(typ="safe").load(reproduced.root / "params.yaml")["experiments"]["finetune"]
     reproduced.set_params({"experiments.mine": {**section, "start": "random", "ks": [3, 4], "seeds": [5]}})
     of_mine = {"experiment@mine", "experiment_metrics@mine", "experiment_figure@mine"}
-    assert stages_run(reproduced.dvc("repro")) == {*of_mine, "report"}
+    assert stages_run(reproduced.dvc("repro")) == {*of_mine, "report", "series"}
     saes = load_table(reproduced.root / "data/metrics/experiments/mine/saes.parquet")
     assert saes.loc[saes["variant"] == "trained", ["k", "seed"]].to_numpy().tolist() == [[3, 5], [4, 5]]
     assert (reproduced.root / "plots/experiments/mine.svg").exists()

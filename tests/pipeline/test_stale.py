@@ -15,19 +15,20 @@ from ruamel.yaml import YAML
 from sbw.params import load_params
 from tests.conftest import ROOT, Clone
 
-IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap"}
+IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}
 TOY_FIGURES = {"figures@firing_probabilities", "figures@correlation_matrix"}
 OF_SWEEP = ("projection", "pairwise_cosine", "tradeoff", "cosine_heatmaps", "low_l0_mse", "histograms")
 RECOMMENDED = {"recommend", "figures@recommendation", "report"}
 AUTOMATIC = {"automatic_l0", "figures@automatic_l0", "report"}
-MEASURED = {"evaluate@sweep"} | RECOMMENDED | {f"figures@{name}" for name in OF_SWEEP}
+MEASURED = {"evaluate@sweep", "series"} | RECOMMENDED | {f"figures@{name}" for name in OF_SWEEP}
 SWEEP = {"sweep@9", "sweep@11", "audit"} | MEASURED
 KINDS = {"finetune": "grid", "transition": "transition", "jumprelu": "jumprelu", "mixing": "mixing"}
 
 
 def experiment(name: str) -> set[str]:
-    """The stages of an experiment, and the report that they end in."""
-    return {f"{stage}@{name}" for stage in ("experiment", "experiment_metrics", "experiment_figure")} | {"report"}
+    """The stages of an experiment, and what they end in."""
+    of_it = {f"{stage}@{name}" for stage in ("experiment", "experiment_metrics", "experiment_figure")}
+    return of_it | {"report", "series"}
 
 
 ON_MAIN = experiment("finetune") | experiment("transition") | experiment("jumprelu")
@@ -35,7 +36,7 @@ ON_FIVE = experiment("mixing")
 MEASURES = {stage for name in KINDS for stage in experiment(name) if not stage.startswith("experiment@")}
 STALE = {
     "k": IN_FOCUS,
-    "collect_l0.*": {"collect_l0", "figures@pretrained_l0", "figures@pretrained_l0_by", "report"},
+    "collect_l0.*": {"collect_l0", "series", "figures@pretrained_l0", "figures@pretrained_l0_by", "report"},
     "toys.main.*": {"synthesize@main"} | TOY_FIGURES | IN_FOCUS | SWEEP | ON_MAIN | AUTOMATIC,
     "toys.five.*": {"synthesize@five"} | ON_FIVE,
     "synthesize.*": {"synthesize@main", "synthesize@five"}
@@ -57,7 +58,7 @@ STALE = {
     "figures.automatic_l0.*": {"figures@automatic_l0", "report"},
     "figures.recommendation.*": {"figures@recommendation", "report"},
     "figures.validation.*": set(),
-    "evaluate.*": {"evaluate@train", "figures@cosine_heatmap"} | MEASURED | MEASURES,
+    "evaluate.*": {"evaluate@train", "figures@cosine_heatmap", "series"} | MEASURED | MEASURES,
     "figures.pretrained_l0.*": {"figures@pretrained_l0", "report"},
     **{f"figures.{kind}.*": {f"experiment_figure@{name}", "report"} for name, kind in KINDS.items()},
     "figures.cosine_heatmap.*": {"figures@cosine_heatmap"},

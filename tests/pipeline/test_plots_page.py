@@ -1,0 +1,102 @@
+"""The page of plots works as a reader uses it: without a network, and with its slider, selectors and switches."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.browser import asked, needs_chromium
+from tests.conftest import Clone
+
+MARKS = """
+const marks = words => chart(words).querySelectorAll(".role-mark path, .role-mark line").length;
+const chart = words => [...document.querySelectorAll(".vega-embed")].find(chart => chart.textContent.includes(words));
+const drawn = chart => [...chart.querySelectorAll(".role-mark path")].map(path => path.getAttribute("d")).join(" ");
+const set = async (input, value) => {
+  if (input.type === "checkbox") input.checked = value; else input.value = value;
+  for (const name of ["input", "change"]) input.dispatchEvent(new Event(name, {bubbles: true}));
+  if (input.type === "checkbox") input.dispatchEvent(new Event("click", {bubbles: true}));
+  await settled();
+};
+"""
+CHARTS = [
+    "Cosines of the latents",
+    "Pairwise cosines and MCC against L0",
+    "Decoder projection s_n against L0",
+    "Variance explained against L0",
+    "Mixing of five features",
+    "L0 of public SAEs",
+    "Training loss",
+    "Active latents a sample",
+]
+
+
+def page(clone: Clone) -> Path:
+    clone.dvc("plots", "show", "--out", "page")
+    return clone.root / "page/index.html"
+
+
+@needs_chromium
+def test_every_chart_has_marks_and_nothing_is_fetched(reproduced: Clone) -> None:
+    counts, fetched = asked(page(reproduced), f"{MARKS} return {json.dumps(CHARTS)}.map(marks);")
+    assert all(count > 0 for count in counts), dict(zip(CHARTS, counts, strict=True))
+    assert not [address for address in fetched if not address.startswith(("file:", "data:"))]
+
+
+@needs_chromium
+def test_the_slider_hides_small_cosines(reproduced: Clone) -> None:
+    script = """
+    const cells = () => chart("Cosines of the latents").querySelectorAll(".mark-rect.role-mark path").length;
+    const all = cells();
+    await set(chart("Cosines of the latents").querySelector("input[type=range]"), 0.5);
+    return [all, cells()];
+    """
+    (every, few), _ = asked(page(reproduced), MARKS + script)
+    assert every == 2 * 50 * 50
+    assert 0 < few < every / 10
+
+
+@needs_chromium
+def test_the_selectors_change_the_picture(reproduced: Clone) -> None:
+    script = """
+    const s_n = chart("Decoder projection s_n"), before = drawn(s_n);
+    await set(s_n.querySelector("select"), "12");
+    const publics = chart("models with"), all = drawn(publics);
+    await set(publics.querySelector("input[type=text]"), "gpt2");
+    const gpt2 = drawn(publics);
+    await set(publics.querySelector("input[type=checkbox]"), false);
+    return [before !== drawn(s_n), all.length, gpt2.length, gpt2 !== drawn(publics)];
+    """
+    (moved, every, few, switched), _ = asked(page(reproduced), MARKS + script)
+    assert moved
+    assert few < every / 3
+    assert switched
+
+
+@needs_chromium
+def test_two_revisions_are_told_apart(reproduced: Clone) -> None:
+    reproduced.dvc("exp", "run", "-S", "k=9", "--name", "nine")
+    reproduced.dvc("plots", "diff", "HEAD", "nine", "--out", "page")
+    script = """
+    return [chart("Cosines of the latents").querySelectorAll(".mark-rect.role-mark path").length,
+            [...chart("Training loss").querySelectorAll(".role-legend text")].map(text => text.textContent)];
+    """
+    (cells, legend), _ = asked(reproduced.root / "page/index.html", MARKS + script)
+    assert cells == 2 * 2 * 50 * 50
+    assert any("nine" in text for text in legend)
+    assert any(text == "HEAD" for text in legend)
+
+
+def test_templates_are_drawn_from_the_series(reproduced: Clone) -> None:
+    """Every field that a template names is a column of its series."""
+    plots: list[dict[str, Any]] = YAML(typ="safe").load(reproduced.root / "dvc.yaml")["plots"]
+    for plot in plots:
+        ((_, what),) = plot.items()
+        ((path, y),) = what["y"].items()
+        template = json.loads((reproduced.root / f".dvc/plots/{what['template']}.json").read_text())
+        columns = (reproduced.root / path).read_text().splitlines()[0].split(",")
+        assert y in columns
+        assert what["x"] in columns
+        if what["template"] != "curve":
+            assert set(template["data"]["format"]["parse"]) <= set(columns), path
