@@ -54,11 +54,28 @@ def _section(section: Section, links: Mapping[str, str]) -> list[str]:
     parts += [f"![{escape(picture.alt)}]({links[picture.name]})" for picture in section.pictures]
     parts += [table(rows) for rows in section.tables]
     if section.claims:
-        header = ["claim", "paper", "ours", "tolerance", "holds"]
-        parts.append(table(Table(header, [[*_cells(claim), claim.verdict] for claim in section.claims]), escaped=True))
+        parts.append(_claims(section.claims, f"#{slug(_params_title(section))}" if section.params else None))
     if section.params:
-        parts += ["Params:", "```yaml\n" + "\n".join(section.params) + "\n```"]
+        parts += [f"### {_params_title(section)}", "```yaml\n" + "\n".join(section.params) + "\n```"]
     return parts
+
+
+def _params_title(section: Section) -> str:
+    return f"Params of {section.title}"
+
+
+def _claims(claims: Sequence[Claim], params: str | None) -> str:
+    rows = []
+    for claim in claims:
+        what, paper, ours, tolerance = _cells(claim)
+        linked = f"[{ours}]({params})" if params and ours else ours
+        rows.append([what, paper, linked, tolerance, claim.verdict])
+    return table(Table(["claim", "paper", "ours", "tolerance", "holds"], rows), escaped=True)
+
+
+def slug(title: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\s-]", "", title.lower()).replace(" ", "-")
 
 
 def _failures(claims: Sequence[Claim]) -> list[str]:

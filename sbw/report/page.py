@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from sbw.report.assets import SCRIPT, STYLE
+from sbw.report.markdown import slug
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -60,13 +61,13 @@ def render(markdown: str, title: str, svgs: Mapping[str, str]) -> str:
 
 
 def _name_headings(tokens: Sequence[Token]) -> list[tuple[str, str]]:
-    """Give each section's heading an id; returns the ids and texts."""
+    """Give each heading below the first an id; returns the ids and texts of the sections'."""
     named = []
     for opening, content in pairwise(tokens):
-        if opening.type == "heading_open" and opening.tag == "h2":
-            name = "".join(c if c.isalnum() else "-" for c in content.content.lower())
-            opening.attrSet("id", name)
-            named.append((name, content.content))
+        if opening.type == "heading_open" and opening.tag != "h1":
+            opening.attrSet("id", slug(content.content))
+            if opening.tag == "h2":
+                named.append((slug(content.content), content.content))
     return named
 
 

@@ -97,8 +97,16 @@ def test_the_navigation_reaches_every_section(page: Page) -> None:
     targets = [heading["id"] for heading in page.all("h2")]
     assert len(targets) == len(set(targets)) == 16
     links = [str(link["href"]) for link in page.all("a")]
-    assert [link for link in links if link.startswith("#")] == [f"#{target}" for target in targets]
+    assert links[:16] == [f"#{target}" for target in targets]
     assert [link for link in links if not link.startswith("#")] == ["https://arxiv.org/abs/2508.16560"]
+
+
+def test_each_number_of_ours_leads_to_its_params(page: Page) -> None:
+    params = {heading["id"] for heading in page.all("h3")}
+    links = [str(link["href"]) for link in page.all("a")]
+    to_params = [link for link in links if link.startswith("#params-of-")]
+    assert {link.removeprefix("#") for link in to_params} <= params
+    assert len(to_params) == sum(len(section.claims) for section in tell(results()))
 
 
 def test_tables_have_heads_to_sort_by(page: Page) -> None:
