@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +45,6 @@ QUICK_WITHOUT = [
     "toys.superposed",
     "toys.five_superposed",
     "toys.five_zipf",
-]
-# Stages of one generation do not depend on each other.
-GENERATIONS = [
-    ("collect_l0", "synthesize@", "plots_page"),
-    ("train", "sweep@", "experiment@", "automatic_l0"),
-    ("evaluate@", "experiment_metrics@", "audit"),
-    ("recommend",),
-    ("figures@", "experiment_figure@", "series"),
 ]
 
 
@@ -127,7 +118,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def _reproduced(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     def make(root: Path) -> None:
         clone = checkout.copy(root)
-        _reproduce(clone)
+        clone.dvc("repro")
         _commit(clone)
 
     return _made_once(tmp_path_factory, "reproduced", make)
@@ -142,16 +133,6 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callab
             make(shared / f"{name}.partial")
             (shared / f"{name}.partial").rename(shared / name)
     return Clone(shared / name)
-
-
-def _reproduce(clone: Clone) -> None:
-    """As `dvc repro`, but as many stages at once as there are processors: they spend their time on imports."""
-    names = clone.dvc("stage", "list", "--name-only").split()
-    with ThreadPool(os.cpu_count()) as pool:
-        for generation in GENERATIONS:
-            stages = [name for name in names if name.startswith(generation)]
-            pool.map(lambda stage: clone.dvc("--wait-for-lock", "repro", "--single-item", stage), stages)
-    clone.dvc("repro")
 
 
 def _check_out(root: Path) -> None:
