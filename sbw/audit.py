@@ -138,8 +138,9 @@ def _load(one: Listed) -> SAE[Any]:
     try:
         return SAE.from_pretrained(release, sae_id)
     except (OSError, ValueError) as error:
-        repository = get_pretrained_saes_directory()[release].repo_id
+        entry = get_pretrained_saes_directory()[release]
         raise ValueError(
-            f"{one.name} cannot be fetched from the Hugging Face hub: download {sae_id} of {repository} where the hub "
-            f"can be reached, save it by SAELens, and name its folder in `audit.folder` ({error})"
+            f"{one.name} cannot be fetched from the Hugging Face hub: download {entry.saes_map[sae_id]} of "
+            f"{entry.repo_id} where the hub can be reached, save it by SAELens, and name its folder in `audit.folder` "
+            f"({error})"
         ) from error

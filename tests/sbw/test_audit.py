@@ -102,9 +102,8 @@ def test_a_hub_that_cannot_be_reached_names_what_to_download(monkeypatch: pytest
         raise OSError("no route to host")
 
     monkeypatch.setattr(SAE, "from_pretrained", unreachable)
-    message = (
-        f"{HUB} cannot be fetched .* download layer_12/width_16k/canonical of google/gemma-scope-2b-pt-res .*no route"
-    )
+    file = "layer_12/width_16k/average_l0_82 of google/gemma-scope-2b-pt-res"
+    message = f"{HUB} cannot be fetched .* download {file} .*no route"
     with pytest.raises(ValueError, match=message):
         audit([Listed(HUB, None, 50.0)])
 
