@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sbw.params import Params
 from stages.cli import run, whole_folder
@@ -10,50 +11,42 @@ from stages.cli import run, whole_folder
 def main(params: Params) -> None:
     import pandas as pd
 
-    from sbw.automatic_l0 import PATH, AutomaticL0
-    from sbw.saes import initial_sae, save_sae
+    from sbw.automatic_l0 import PATH
     from sbw.tables import save_table
     from sbw.toy import load_sample, load_toy, true_l0
-    from sbw.training import progress, train_on_toy
     from sbw.workers import in_parallel
 
-    section, training = params.automatic_l0, params.training
+    section = params.automatic_l0
     place = Path("data/toy", section.toy)
     toy = load_toy(place)
-
-    def train(start: float, folder: Path) -> AutomaticL0:
-        steer = AutomaticL0(start, training.steps(), section.d_sae)
-        saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
-        label = f"automatic L0 from {start:g}"
-        with progress(label, training.steps(), quiet=start != section.starts[0]) as bar:
-            train_on_toy(
-                saes,
-                toy,
-                training,
-                stream_seed=training.stream_seed,
-                samples=training.samples,
-                log_every=100,
-                bar=bar,
-                steer=steer,
-            )
-        for seed, sae in zip(section.seeds, saes, strict=True):
-            sae.cfg.k = steer.l0
-            save_sae(sae, folder / f"start={start:g}" / f"seed={seed}")
-        return steer
-
     true = true_l0(load_sample(toy, place).feature_acts)
     with (
         whole_folder(Path("data/sae/automatic_l0")) as folder,
         whole_folder(Path("data/metrics/automatic_l0")) as tables,
     ):
-        steered = in_parallel([partial(train, start, folder) for start in section.starts])
-        paths = [
-            pd.DataFrame(steer.path).assign(start=start) for start, steer in zip(section.starts, steered, strict=True)
-        ]
-        table = pd.concat(paths).assign(toy=section.toy, true_l0=true)
-        save_table(table[PATH.names], PATH, tables / "path.parquet")
-    for start, steer in zip(section.starts, steered, strict=True):
-        print(f"from L0 {start:g} to {steer.l0:.2f}, where c_dec is {steer.path[-1].c_dec:.4f}; true L0 {true:.2f}")
+        steered = in_parallel([partial(train, params, toy, start, folder) for start in section.starts])
+        paths = [pd.DataFrame(one.path).assign(start=start) for start, one in zip(section.starts, steered, strict=True)]
+        save_table(pd.concat(paths).assign(toy=section.toy, true_l0=true)[PATH.names], PATH, tables / "path.parquet")
+    for start, one in zip(section.starts, steered, strict=True):
+        print(f"from L0 {start:g} to {one.l0:.2f}, where c_dec is {one.path[-1].c_dec:.4f}; true L0 {true:.2f}")
+
+
+def train(params: Params, toy: Any, start: float, folder: Path) -> Any:
+    """The SAEs of one start, saved to their folders; returns what steered them."""
+    from sbw.automatic_l0 import AutomaticL0
+    from sbw.saes import initial_sae, save_sae
+    from sbw.training import progress, train_on_toy
+
+    section, training = params.automatic_l0, params.training
+    steer = AutomaticL0(start, training.steps(), section.d_sae)
+    saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
+    with progress(f"automatic L0 from {start:g}", training.steps(), quiet=start != section.starts[0]) as bar:
+        seed, samples = training.stream_seed, training.samples
+        train_on_toy(saes, toy, training, stream_seed=seed, samples=samples, log_every=100, bar=bar, steer=steer)
+    for seed, sae in zip(section.seeds, saes, strict=True):
+        sae.cfg.k = steer.l0
+        save_sae(sae, folder / f"start={start:g}" / f"seed={seed}")
+    return steer
 
 
 if __name__ == "__main__":
