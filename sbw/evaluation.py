@@ -23,7 +23,7 @@ from sbw.metrics.recovery import recovery
 from sbw.metrics.stability import decoder_agreement
 from sbw.tables import column, save_table
 from sbw.toy import Sample, Toy
-from sbw.workers import in_parallel, processors, stop_if_orphaned
+from sbw.workers import in_parallel, processors
 
 _KEYS = [
     column("stage", pa.string(), "stage that trained the SAE"),
@@ -183,7 +183,6 @@ def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
 def _measure(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int) -> list[tuple[Any, ...]]:
     measured = []
     for subject in tqdm(subjects, desc="evaluate", unit="SAE", disable=None):
-        stop_if_orphaned()
         projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
         only_of_trained = (histogram_rows(subject, projections, bins), cosine_rows(subject, toy))
         rest = only_of_trained if subject.trained else (pd.DataFrame(), pd.DataFrame())

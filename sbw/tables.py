@@ -22,7 +22,7 @@ def save_table(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
         raise ValueError(f"{path}: the columns must be {schema.names}, got {list(frame.columns)}")
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     # pandas describes itself in the metadata of its own tables; drop that, so that the bytes depend on the data alone.
-    pq.write_table(table.replace_schema_metadata(schema.metadata), path)
+    pq.write_table(table.replace_schema_metadata(schema.metadata), path, write_page_checksum=True)
 
 
 def load_table(path: Path) -> pd.DataFrame:
@@ -33,6 +33,8 @@ def load_table(path: Path) -> pd.DataFrame:
         ValueError: the file is not a readable Parquet table.
     """
     try:
-        return pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
+        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable Parquet table: {error}") from error

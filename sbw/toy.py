@@ -6,6 +6,7 @@ Shapes: f features, d width of the activations, b batch.
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from sae_lens.synthetic import (
     orthogonal_initializer,
     zipfian_firing_probabilities,
 )
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from sbw.gating import where_above
@@ -202,15 +203,15 @@ def save_toy(toy: Toy, feature_acts: Float[Tensor, "b f"], folder: Path) -> None
         "std_magnitudes": toy.activations.std_firing_magnitudes,
         "correlation_matrix": _correlation_matrix(toy),
     }
-    save_file(tensors, folder / "toy.safetensors")
-    save_file({"feature_acts": feature_acts}, folder / "sample.safetensors")
+    save_tensors(tensors, folder / "toy.safetensors")
+    save_tensors({"feature_acts": feature_acts}, folder / "sample.safetensors")
 
 
 def load_toy(folder: Path) -> Toy:
     """Read the toy that `save_toy` wrote.
 
     Raises:
-        FileNotFoundError, ValueError: a file is missing, or is not readable as safetensors.
+        FileNotFoundError, ValueError: a file is missing, or is not what was written.
     """
     return _assemble(**load_tensors(folder / "toy.safetensors"))
 
@@ -221,16 +222,40 @@ def load_sample(toy: Toy, folder: Path) -> Sample:
     return Sample(feature_acts, toy.embed(feature_acts))
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a safetensors file that says what it holds by a digest, since safetensors sees no flipped bit.
 
     Raises:
-        FileNotFoundError, ValueError: the file is missing, or is not readable as safetensors.
+        OSError: it cannot be written.
     """
     try:
-        return load_file(path)
+        save_file(tensors, path, {"sha256": _digest(tensors)})
     except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file that `save_tensors` wrote.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or is not what was written.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            written, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+    if (written or {}).get("sha256") != _digest(tensors):
+        raise ValueError(f"{path} is not a readable safetensors file: it does not hold what was written")
+    return tensors
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _firing_probabilities(count: int, firing: LinearFiring | ZipfFiring) -> Float[Tensor, " f"]:

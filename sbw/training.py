@@ -10,6 +10,7 @@ from typing import Any
 from sae_lens import TrainingSAE
 from tqdm import tqdm
 
+from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CurvePoint, Steer, train_lockstep
 from sbw.params import Training
 from sbw.rng import seeded
@@ -113,15 +114,18 @@ def _train_groups(
     with progress(label, sum(params.steps(cells[0].samples) for cells in groups), quiet) as bar:
         for cells in groups:
             saes = [cell.sae() for cell in cells]
-            train_on_toy(
-                saes,
-                cells[0].toy,
-                params,
-                stream_seed=cells[0].stream_seed,
-                samples=cells[0].samples,
-                log_every=100,
-                bar=bar,
-                processes=processes,
-            )
+            try:
+                train_on_toy(
+                    saes,
+                    cells[0].toy,
+                    params,
+                    stream_seed=cells[0].stream_seed,
+                    samples=cells[0].samples,
+                    log_every=100,
+                    bar=bar,
+                    processes=processes,
+                )
+            except Diverged as stop:
+                raise ValueError(f"{label}: {cells[stop.replica].folder} {stop.said}") from stop
             for cell, sae in zip(cells, saes, strict=True):
                 save_sae(sae, place(cell))

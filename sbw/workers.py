@@ -1,16 +1,17 @@
 """Several tasks at once, each in a process of its own."""
 
+import ctypes
 import multiprocessing
 import os
-import pickle
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-import torch
-
 T = TypeVar("T")
+
+_PR_SET_PDEATHSIG = 1
 
 
 def processors() -> int:
@@ -28,6 +29,8 @@ def in_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
     Raises:
         Whatever a task raised; the other processes are stopped.
     """
+    import torch  # not before: a stage knows this module before it imports anything slow
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -36,17 +39,15 @@ def in_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
         torch.set_num_threads(threads)
 
 
-class Orphaned(BaseException):
-    """The process that wanted a task's result is gone."""
+def die_with(parent: int) -> None:
+    """Have Linux kill this process as soon as its parent ends, however that ends: nobody would want what it does.
 
-
-_parent: int | None = None
-
-
-def stop_if_orphaned() -> None:
-    """End a forked task whose parent was killed: nothing that it does would be wanted."""
-    if _parent is not None and os.getppid() != _parent:
-        raise Orphaned
+    Elsewhere nothing is done, since nothing else has such a promise to make.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before we asked
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _run(tasks: Sequence[Callable[[], T]]) -> list[T]:
@@ -70,22 +71,18 @@ def _run(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def _send_result(task: Callable[[], T], sender: Connection, parent: int) -> None:
-    global _parent
-    _parent = parent
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
     try:
         outcome: tuple[bool, T | Exception] = (True, task())
-    except Orphaned:
-        return
     except Exception as error:
         outcome = (False, error)
-    # Plain pickle: multiprocessing's own would hand over tensors by file descriptors that end with this process.
-    sender.send_bytes(pickle.dumps(outcome))
+    sender.send(outcome)
 
 
 def _receive(receiver: Connection) -> Any:
     try:
-        succeeded, outcome = pickle.loads(receiver.recv_bytes())
+        succeeded, outcome = receiver.recv()
     except EOFError as error:
         raise RuntimeError("a training process ended without a result: it was killed, or ran out of memory") from error
     if not succeeded:

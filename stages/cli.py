@@ -3,6 +3,7 @@
 import argparse
 import gc
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -11,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from sbw.params import load_params
+from sbw.workers import die_with
 
+PARENT = os.getppid()
 PARAMS = Path("params.yaml")
 
 
 def run(main: Callable[..., None], description: str | None, **arguments: str) -> None:
     """Run a stage: parse its positional `arguments` (name: help), check params.yaml, then call `main(params, *values)`.
 
-    A user's mistake (a refused value, a file that is missing or unreadable) ends in one line on standard error and exit
-    status 1; anything else is a fault of ours and keeps its traceback. `main` imports torch and SAELens itself, so that
-    a bad params.yaml is refused in half a second.
+    A user's mistake (a refused value, a file that is missing or unreadable), a full disk and Ctrl-C end in one line on
+    standard error; anything else is a fault of ours and keeps its traceback. `main` imports torch and SAELens itself,
+    so that a bad params.yaml is refused in half a second. A stage ends with the process that started it.
     """
+    die_with(PARENT)
     gc.set_threshold(100_000)  # importing SAELens makes many objects and no garbage: a tenth of its time
     spec = sys.modules["__main__"].__spec__
     parser = argparse.ArgumentParser(prog=f"python -m {spec.name}" if spec else None, description=description)
@@ -31,7 +35,10 @@ def run(main: Callable[..., None], description: str | None, **arguments: str) ->
     try:
         main(load_params(PARAMS), *values)
     except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+        sys.exit(printable(f"{parser.prog}: {error}"))
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        sys.exit(130)  # as shells say it
 
 
 def one_of(name: str, value: str, allowed: list[str]) -> str:
@@ -53,8 +60,11 @@ def whole(path: Path) -> Iterator[Path]:
     _remove(partial)
     try:
         yield partial
-        _remove(path)
-        partial.replace(path)
+        _put(partial, path)
+    except OSError as error:
+        if error.filename is None:  # as the libraries say it
+            raise OSError(f"{path} could not be written: {error}") from error
+        raise
     finally:
         _remove(partial)
 
@@ -70,6 +80,40 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def write_json(document: dict[str, Any], path: Path) -> None:
     """Write a JSON file that reads well in a diff."""
     path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError, ValueError: it is missing, is not readable, or, later, has not the key that is asked for.
+    """
+
+    class Document(dict[str, Any]):
+        def __missing__(self, key: str) -> Any:
+            raise ValueError(f"{path} has no `{key}`")
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), object_hook=Document)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a readable JSON file: {error}") from error
+
+
+def printable(text: str, longest: int = 2000) -> str:
+    """Text from outside as a terminal may show it: control characters escaped but for line ends, cut where too long."""
+    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def _put(partial: Path, path: Path) -> None:
+    if path.is_dir():  # which nothing can be moved onto
+        old = path.with_name(f".{path.name}.old.partial")
+        _remove(old)
+        path.replace(old)
+        partial.replace(path)
+        _remove(old)
+    else:
+        partial.replace(path)
 
 
 def _remove(path: Path) -> None:

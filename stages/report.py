@@ -1,10 +1,9 @@
 """Tell what was found, claim by claim, as plots/report.md and, with its figures inside, as plots/report.html."""
 
-import json
 from pathlib import Path
 
 from sbw.params import Mixing, Params
-from stages.cli import run, whole
+from stages.cli import read_json, run, whole
 
 PLOTS, METRICS, EXPERIMENTS = Path("plots"), Path("data/metrics"), Path("experiments")
 
@@ -21,13 +20,13 @@ def main(params: Params) -> None:
     folders = {name: METRICS / EXPERIMENTS / name for name in params.experiments} | {"sweep": METRICS / "sweep"}
     results = Results(
         params,
-        json.loads(Path("data/toy", params.sweep.toy, "stats.json").read_text(encoding="utf-8")),
+        read_json(Path("data/toy", params.sweep.toy, "stats.json")),
         load_table(Path("data/pretrained/l0.parquet")),
         load_table(folders["sweep"] / "projections.parquet"),
         load_table(folders["sweep"] / "cosines.parquet"),
         {name: load_table(folder / "saes.parquet") for name, folder in folders.items() if name not in mixing},
         {name: load_table(folders[name] / "mixing.parquet") for name in mixing},
-        json.loads((METRICS / "recommendation.json").read_text(encoding="utf-8")),
+        read_json(METRICS / "recommendation.json"),
         load_table(METRICS / "automatic_l0/path.parquet"),
     )
     sections = tell(results)

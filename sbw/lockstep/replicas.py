@@ -20,7 +20,11 @@ from torch import Tensor
 DEAD_AFTER = 1000
 """Steps without firing after which a latent is dead: the `dead_feature_window` of SAELens's toy loop."""
 
+DIVERGED = 10
+"""Squared errors this many times those of no SAE at all, x̂ = 0, end a training."""
+
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # Adam's
+_LOWER_LR = "training diverged, try a lower `training.lr`"
 _WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec", "threshold")
 
 
@@ -31,6 +35,17 @@ class StepLog(NamedTuple):
     """Mean squared error summed over the width, plus the auxiliary or sparsity loss."""
     l0: list[float]
     """Active latents a sample in the batch."""
+
+
+class Diverged(ValueError):
+    """An SAE whose training cannot go on."""
+
+    def __init__(self, replica: int, said: str):
+        super().__init__(replica, said)
+        self.replica, self.said = replica, said
+
+    def __str__(self) -> str:
+        return f"SAE {self.replica} {self.said}"
 
 
 class Trained(NamedTuple):
@@ -83,6 +98,7 @@ class Replicas(ABC):
         self.scratch = Scratch(like, self.r, self.h, self.d, 0)
         for ours, theirs in self._pairs():
             ours.copy_(theirs)
+        self._require_finite(self.params, None)
 
     def trained(self) -> Trained:
         """What training has made of the SAEs, to be written back here or in another process."""
@@ -99,7 +115,11 @@ class Replicas(ABC):
 
     @torch.no_grad()
     def step(self, x: Float[Tensor, "d b"], logging: bool = False) -> StepLog | None:
-        """Train on one batch; says what happened if `logging`."""
+        """Train on one batch; says what happened if `logging`.
+
+        Raises:
+            Diverged: activations, weights or gradients are not finite or, looked at when `logging`, errors are huge.
+        """
         w, g, b = self.w, self.g, x.shape[1]
         if self.scratch.pre.shape[2] != b:
             self.scratch = Scratch(self.params, self.r, self.h, self.d, b)
@@ -108,7 +128,7 @@ class Replicas(ABC):
         torch.baddbmm(w.b_enc, w.W_enc, s.wide, out=s.pre)
         self._activate(s)
         torch.baddbmm(w.b_dec, w.W_dec.mT, s.z, out=s.wide).sub_(x)
-        log = self._log(s) if logging else None
+        log = self._log(s, x) if logging else None
         # Gradients of half the summed squared error; the factor 2 / b comes last, on tensors that are small.
         torch.bmm(s.z, s.wide.mT, out=g.W_dec)
         torch.sum(s.wide, dim=2, keepdim=True, out=g.b_dec)
@@ -118,7 +138,9 @@ class Replicas(ABC):
         g.W_enc.baddbmm_(g.b_enc, w.b_dec.mT, alpha=-1)
         g.b_dec.baddbmm_(w.W_enc.mT, g.b_enc, alpha=-1)
         self.since_fired.add_(1).masked_fill_(s.z.amax(dim=2) > 0, 0)
-        self._update(2 / b)
+        norm = torch.linalg.vector_norm(self.grads, dim=1, keepdim=True)
+        self._require_finite(norm, x)
+        self._update(norm, 2 / b)
         return log
 
     @abstractmethod
@@ -141,16 +163,35 @@ class Replicas(ABC):
         self.none_dead_until = self.done + max(0, DEAD_AFTER + 1 - silence)
         return self.since_fired > DEAD_AFTER if silence > DEAD_AFTER else None
 
-    def _log(self, s: Scratch) -> StepLog:
+    def _log(self, s: Scratch, x: Float[Tensor, "d b"]) -> StepLog:
         b = s.z.shape[2]
         mse = s.wide.square().sum(dim=(1, 2)) / b
+        power = x.square().sum() / b
+        if (mse > DIVERGED * power).any():
+            worst = int(mse.argmax())
+            raise self._diverged(
+                worst, f"its squared error {mse[worst]:.4g} dwarfs what there is to explain, {power:.4g}: {_LOWER_LR}"
+            )
         l0 = (s.z > 0).sum(dim=(1, 2)) / b
         return StepLog((mse + self._extra_loss(s)).tolist(), l0.tolist())
 
-    def _update(self, scale: float) -> None:
-        """Adam's step with the gradients times `scale`, clipped at norm 1."""
+    def _require_finite(self, values: Float[Tensor, "r n"], x: Float[Tensor, "d b"] | None) -> None:
+        # A value that is not finite makes the sum so: one number to look at.
+        if math.isfinite(values.sum().item()):
+            return
+        i = int(values.isfinite().all(dim=1).int().argmin())
+        if not self.params[i].isfinite().all():
+            raise self._diverged(i, "its weights hold NaN or Inf")
+        if x is not None and not x.isfinite().all():
+            raise self._diverged(i, "the activations hold NaN or Inf")
+        raise self._diverged(i, f"its gradient is not finite: {_LOWER_LR}")
+
+    def _diverged(self, replica: int, cause: str) -> Diverged:
+        return Diverged(replica, f"was stopped at step {self.done + 1}: {cause}")
+
+    def _update(self, norm: Float[Tensor, "r 1"], scale: float) -> None:
+        """Adam's step with the gradients, of that norm, times `scale`, clipped at norm 1."""
         self.done += 1
-        norm = torch.linalg.vector_norm(self.grads, dim=1, keepdim=True)
         self.grads.mul_(norm.mul_(scale).add_(1e-6).reciprocal_().clamp_(max=1).mul_(scale))
         self.exp_avg.lerp_(self.grads, 1 - _BETA1)
         self.exp_avg_sq.mul_(_BETA2).addcmul_(self.grads, self.grads, value=1 - _BETA2)

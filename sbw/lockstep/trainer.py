@@ -9,6 +9,7 @@ Activations lie features first, [d b] and [h b]: sums over the batch run along m
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,10 +21,10 @@ from torch import Tensor
 
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.jumprelu import JumpReLUReplicas
-from sbw.lockstep.replicas import Replicas, StepLog, Trained
+from sbw.lockstep.replicas import Diverged, Replicas, StepLog, Trained
 from sbw.lockstep.schedule import constant
 from sbw.lockstep.transition import TransitionTrainingSAE
-from sbw.workers import in_parallel, processors, stop_if_orphaned
+from sbw.workers import in_parallel, processors
 
 Stream = Iterator[Float[Tensor, "b d"]]
 """Activations, a batch at a time; the transpose of a contiguous [d b] is taken without a copy."""
@@ -103,7 +104,8 @@ def train_lockstep(
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
     Raises:
-        ValueError: the SAEs differ, have an option that is not supported, or the loss of one stops being finite.
+        ValueError: the SAEs differ, or have an option that is not supported.
+        Diverged: the activations or the weights of an SAE are not finite, or its error grows beyond all measure.
     """
     _refuse_unsupported(saes, steps, steer)
     groups = _groups(saes, steps, lr, device)
@@ -117,14 +119,16 @@ class _Group:
 
     def __init__(self, first: int, saes: Sequence[TrainingSAE[Any]], *settings: Any):
         self.first, self.saes = first, saes
-        self.replicas = _REPLICAS[type(saes[0])](saes, *settings)
+        with self._numbered():
+            self.replicas = _REPLICAS[type(saes[0])](saes, *settings)
 
     def train(self, batches: list[Tensor], log_every: int) -> list[CurvePoint]:
         points = []
-        for batch in batches:
-            logging = (self.replicas.done + 1) % log_every == 0
-            log = self.replicas.step(batch.to(self.replicas.params.device), logging)
-            points += self._points(log) if log else []
+        with self._numbered():
+            for batch in batches:
+                logging = (self.replicas.done + 1) % log_every == 0
+                log = self.replicas.step(batch.to(self.replicas.params.device), logging)
+                points += self._points(log) if log else []
         return points
 
     def write_back(self, state: Trained, scale: float | None) -> None:
@@ -132,13 +136,16 @@ class _Group:
         for sae in self.saes if scale is not None else []:
             sae.fold_activation_norm_scaling_factor(scale)
 
+    @contextmanager
+    def _numbered(self) -> Iterator[None]:
+        try:
+            yield
+        except Diverged as stop:
+            raise Diverged(self.first + stop.replica, stop.said) from stop
+
     def _points(self, log: StepLog) -> list[CurvePoint]:
         step = self.replicas.done
-        points = [CurvePoint(self.first + i, step, *values) for i, values in enumerate(zip(*log, strict=True))]
-        for point in points:
-            if not math.isfinite(point.loss):
-                raise ValueError(f"the loss of SAE {point.replica} is {point.loss} at step {step}: try a lower `lr`")
-        return points
+        return [CurvePoint(self.first + i, step, *values) for i, values in enumerate(zip(*log, strict=True))]
 
 
 def _deal_out(
@@ -173,7 +180,6 @@ def _train(
     batches = stream()
     scale = _norm_scale(groups[0].saes[0], batches) if _normalises(groups[0].saes[0]) else None
     for done in range(0, steps, CHUNK):
-        stop_if_orphaned()
         if steer and done % STEER_EVERY == 0:
             _set_ks(groups, steer([W_dec for group in groups for W_dec in group.replicas.w.W_dec]))
         drawn = islice(batches, min(CHUNK, steps - done))

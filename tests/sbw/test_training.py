@@ -78,6 +78,21 @@ def test_cells_are_trained_each_on_its_stream_whoever_trains_it(
         assert torch.equal(load_sae(tmp_path / cell.folder).W_dec, load_sae(tmp_path / "alone").W_dec)
 
 
+def test_the_sae_that_diverges_is_named_and_nothing_is_saved(toy: Toy, train: Training, tmp_path: Path) -> None:
+    def spoilt() -> TrainingSAE[Any]:
+        sae = initial_sae(5, 100, 50, 1)
+        sae.W_enc.data[3, 4] = torch.nan
+        return sae
+
+    cells = [
+        Cell({"k": 5, "seed": seed}, sae, toy, stream_seed=0, samples=2_560)
+        for seed, sae in ((0, partial(initial_sae, 5, 100, 50, 0)), (1, spoilt))
+    ]
+    with pytest.raises(ValueError, match=r"^sweep k=5: k=5/seed=1 was stopped at step 1: its weights hold NaN or Inf$"):
+        train_cells(cells, train, lambda cell: tmp_path / cell.folder, "sweep k=5")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_is_named_after_its_keys(toy: Toy) -> None:
     cell = Cell({"k": 1.8, "samples": 15_000_000, "seed": 0}, partial(initial_sae, 5, 100, 50, 0), toy, 0, 1)
     assert cell.folder == "k=1.8/samples=15000000/seed=0"

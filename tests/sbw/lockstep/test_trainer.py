@@ -7,6 +7,7 @@ import torch
 from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput
 
+from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CHUNK, STEER_EVERY, CurvePoint, train_lockstep
 from sbw.saes import initial_sae
 from sbw.toy import Toy
@@ -126,7 +127,32 @@ def test_saes_that_differ_are_refused() -> None:
         train_lockstep([batchtopk(5), jumprelu()], lambda: iter([]), steps=1, lr=LR)
 
 
-def test_a_loss_that_is_not_finite_is_an_error(toy: Toy) -> None:
-    data = [*batches(toy, 5), torch.full((128, 100), torch.inf), *batches(toy, 5)]
-    with pytest.raises(ValueError, match=r"the loss of SAE [01] is nan at step 6"):
-        train_lockstep([batchtopk(5), batchtopk(9)], lambda: iter(data), steps=11, lr=LR, log_every=1, processes=2)
+@pytest.mark.parametrize("make", [batchtopk, jumprelu])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_activation_that_is_not_finite_ends_the_training(
+    toy: Toy, make: Callable[[float], SAE], value: float, processes: int
+) -> None:
+    data = batches(toy, 12)
+    data[5][3, 7] = value
+    with pytest.raises(Diverged, match=r"^SAE [01] was stopped at step 6: the activations hold NaN or Inf$"):
+        train_lockstep([make(5), make(9)], lambda: iter(data), steps=12, lr=LR, processes=processes)
+
+
+@pytest.mark.parametrize("name", ["W_enc", "W_dec", "b_enc", "b_dec", "threshold"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_weight_that_is_not_finite_is_found_before_training(
+    toy: Toy, name: str, at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sbw.lockstep.trainer._steps_at_once", lambda device: at_once)
+    saes = [jumprelu(seed=seed) for seed in (0, 1, 2)]
+    getattr(saes[1], name).data.flatten()[0] = torch.nan
+    with pytest.raises(Diverged, match=r"^SAE 1 was stopped at step 1: its weights hold NaN or Inf$"):
+        train_lockstep(saes, lambda: iter(batches(toy, 2)), steps=2, lr=LR)
+
+
+@pytest.mark.parametrize("lr", [1.0, 1e3, 1e20])
+@pytest.mark.parametrize("make", [batchtopk, jumprelu])
+def test_a_diverging_rate_is_reported(toy: Toy, make: Callable[[float], SAE], lr: float) -> None:
+    with pytest.raises(Diverged, match=r"training diverged, try a lower `training\.lr`"):
+        train_lockstep([make(5)], lambda: iter(batches(toy, 100)), steps=100, lr=lr)
