@@ -59,19 +59,34 @@ GENERATIONS = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", action="store_true", help="the full counts of tests/torture, not a short draw")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests in tests/torture that take a `life` have one in a run of all tests, a dozen where asked for."""
+    if "life" in metafunc.fixturenames:
+        metafunc.parametrize("life", range(12 if metafunc.config.getoption("--torture") else 1))
+
+
 @dataclass(frozen=True)
 class Clone:
     """A checkout of the project that a test may change at will."""
 
     root: Path
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the Makefile sets."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
+
     def run(self, *command: str, ok: bool = True) -> str:
         """Run a command in the clone; returns what it printed, after checking that it succeeded, or failed."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             command,
             cwd=self.root,
-            env={**os.environ, "PATH": path, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,0 +1,108 @@
+"""Whatever is killed, whenever: the next `dvc repro` ends with what an undisturbed run has, and redoes nothing finished."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import Clone, stages_run
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
+
+TARGETS = ["collect_l0", "figures@pretrained_l0", "figures@pairwise_cosine"]
+OUTPUTS = [
+    "data/pretrained",
+    "data/toy/main",
+    "data/sae/sweep",
+    "data/metrics/sweep",
+    "data/sweep.json",
+    "plots/pairwise_cosine.svg",
+    "plots/pretrained_l0.pdf",
+]
+SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+KILLS_A_LIFE = 9
+LATEST_KILL = 12.0  # seconds after the start: importing SAELens takes about half of them
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(fresh: Clone, _reproduced: Clone, life: int) -> None:
+    draw, kills = random.Random(life), 0
+    while True:
+        finished = set(_lock(fresh))
+        status, output = _repro(fresh, draw.uniform(0, LATEST_KILL) if kills < KILLS_A_LIFE else None, draw)
+        kills += status != 0
+        assert not finished & stages_run(output), f"finished stages are redone:\n{output}"
+        assert not _running(fresh.root), "no process outlives the run"
+        if status == 0:
+            break
+        assert kills <= KILLS_A_LIFE, output
+    for name in OUTPUTS:
+        fresh.run("diff", "-r", name, str(_reproduced.root / name))
+    reference = _lock(_reproduced)
+    assert all(reference[name] == entry for name, entry in _lock(fresh).items())
+    assert not list(fresh.root.rglob("*.partial"))
+    print(f"{kills} kills survived")
+
+
+def _repro(clone: Clone, kill_after: float | None, draw: random.Random) -> tuple[int, str]:
+    """A run that is killed, or a part of it, after so many seconds: its exit status, and what it printed."""
+    with TemporaryFile("w+") as printed:
+        process = subprocess.Popen(
+            ["dvc", "repro", *TARGETS], cwd=clone.root, env=clone.environment, stdout=printed, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            process.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            _kill(process.pid, draw)
+        process.wait(timeout=300)
+        _wait_for_the_end_of(clone.root)
+        printed.seek(0)
+        return process.returncode, printed.read()
+
+
+def _kill(dvc: int, draw: random.Random) -> None:
+    number, stages = draw.choice(SIGNALS), _children(dvc)
+    match draw.choice(["stage", "dvc", "group"]):
+        case "stage" if stages:
+            os.kill(stages[0], number)
+        case "dvc" if number != signal.SIGINT:  # which it ignores while a stage runs
+            os.kill(dvc, number)
+        case _:
+            os.killpg(dvc, number)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:  # it has just ended
+        return []
+
+
+def _running(folder: Path) -> list[str]:
+    """The commands of the processes that work in a folder."""
+    commands = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder.resolve():
+                commands.append((process / "cmdline").read_text())
+        except OSError:  # it has just ended
+            continue
+    return commands
+
+
+def _wait_for_the_end_of(folder: Path) -> None:
+    deadline = time.monotonic() + 10
+    while _running(folder) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _lock(clone: Clone) -> dict[str, object]:
+    path = clone.root / "dvc.lock"
+    return YAML(typ="safe").load(path)["stages"] if path.exists() else {}
