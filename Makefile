@@ -55,6 +55,10 @@ validation: environment ## the recommendation tried on 32 toys whose L0 is known
 test: environment ## every test
 	pytest
 
+.PHONY: torture
+torture: environment ## kills, damaged files and drawn params by the hundred, where `make test` has a few of each
+	pytest tests/torture --torture
+
 .PHONY: check
 check: environment ## lint, format and types
 	ruff check .

@@ -14,6 +14,7 @@ from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 from tqdm import tqdm
 
+from sbw.directory import plain
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
 from sbw.saes import load_sae
@@ -65,7 +66,7 @@ def in_folder(folder: Path) -> list[Listed]:
     found = sorted(path.parent for path in folder.rglob("cfg.json"))
     if not found:
         raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
-    return [Listed(str(path), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
+    return [Listed(plain(str(path)), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
 
 
 def in_directory(patterns: Sequence[str]) -> list[Listed]:
@@ -122,7 +123,7 @@ def _row(one: Listed) -> dict[str, Any]:
     c_dec = pairwise_cosine(sae.W_dec)
     return {
         "sae": one.name,
-        "family": ", ".join(str(part) for part in family if part),
+        "family": ", ".join(plain(str(part)) for part in family if part),
         "d_in": d_in,
         "d_sae": sae.cfg.d_sae,
         "l0": float(l0),

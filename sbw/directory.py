@@ -27,6 +27,9 @@ SCHEMA = pa.schema(
     metadata={"sae_lens_version": __version__},
 )
 
+LONGEST_NAME = 200
+"""Characters of a name that are kept; SAELens's longest has 70."""
+
 _LAYER = re.compile(r"^(?:blocks\.|l)(\d+)[._amr]|(?:^|[/_])layer_?(\d+)(?=$|[/_])")
 _WIDTH = re.compile(
     r"(?:^|[/_-])(?:width[_-]|w|v5-)(?P<number>\d+)(?P<unit>[km])(?=$|[/_-])"
@@ -70,6 +73,12 @@ def select(saes: pd.DataFrame, models: list[str], releases: list[str], require_n
     return wanted & saes["neuronpedia_id"].notna() if require_neuronpedia else wanted
 
 
+def plain(name: str) -> str:
+    """A name from outside as it can be kept and shown: what does not print is escaped, and what has no end is cut."""
+    shown = repr(name)[1:-1]
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
+
+
 def parse_layer(sae_id: str) -> int | None:
     """The layer that an SAE's id states, or None."""
     match = _LAYER.search(sae_id)
@@ -99,14 +108,14 @@ def parse_site(release: str, sae_id: str) -> str | None:
 
 
 def _row(entry: PretrainedSAELookup, sae_id: str) -> dict[str, object]:
-    explained = entry.expected_var_explained[sae_id]
+    explained, on_neuronpedia = entry.expected_var_explained[sae_id], entry.neuronpedia_id[sae_id]
     return {
-        "release": entry.release,
-        "sae_id": sae_id,
-        "repo_id": entry.repo_id,
-        "model": entry.model,
+        "release": plain(entry.release),
+        "sae_id": plain(sae_id),
+        "repo_id": plain(entry.repo_id),
+        "model": plain(entry.model),
         "l0": entry.expected_l0[sae_id] or None,
-        "neuronpedia_id": entry.neuronpedia_id[sae_id],
+        "neuronpedia_id": plain(on_neuronpedia) if on_neuronpedia else on_neuronpedia,
         "variance_explained": explained if explained < 1 else None,
         "layer": parse_layer(sae_id),
         "width": parse_width(entry.release, sae_id),

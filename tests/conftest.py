@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -74,12 +74,14 @@ class Clone:
     """A checkout of the project that a test may change at will."""
 
     root: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of the environment, beside those that the Makefile sets."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the Makefile sets."""
+        """That of a command that the Makefile runs."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
+        return {**os.environ, "PATH": path, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", **self.variables}
 
     def run(self, *command: str, ok: bool = True) -> str:
         """Run a command in the clone; returns what it printed, after checking that it succeeded, or failed."""
@@ -103,8 +105,10 @@ class Clone:
         return self.run(sys.executable, "-m", f"stages.{name}", *rest, ok=ok)
 
     def stage_here(self, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-        """Run a stage in this process, which has SAELens imported already."""
+        """Run a stage in this process, which has SAELens imported already. It may not reach for the network."""
         name, *rest = arguments
+        monkeypatch.setattr("socket.socket.connect", _no_network)
+        monkeypatch.setattr("socket.getaddrinfo", _no_network)
         monkeypatch.chdir(self.root)
         monkeypatch.setattr(sys, "argv", [name, *rest])
         runpy.run_module(f"stages.{name}", run_name="__main__")
@@ -129,6 +133,16 @@ class Clone:
         return Clone(to)
 
 
+def _no_network(*address: object, **_: object) -> None:
+    raise AssertionError(f"a stage looks for {address}")
+
+
+def lock(clone: Clone) -> dict[str, object]:
+    """What DVC keeps of each stage that has run, by its name."""
+    path = clone.root / "dvc.lock"
+    return YAML(typ="safe").load(path)["stages"] if path.exists() else {}
+
+
 def stages_run(output: str) -> set[str]:
     """The stages that DVC says it ran."""
     return set(re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE))
@@ -138,6 +152,18 @@ def stages_run(output: str) -> set[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The project as it would be committed now, with the quick profile, nothing run yet. Not to be changed."""
     return _made_once(tmp_path_factory, "checkout", _check_out)
+
+
+@pytest.fixture(scope="session")
+def torture(pytestconfig: pytest.Config) -> bool:
+    """Whether the full counts are asked for."""
+    return bool(pytestconfig.getoption("--torture"))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(_reproduced: Clone) -> Clone:
+    """A clone in which `dvc repro` has run. Not to be changed."""
+    return _reproduced
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,175 @@
+"""Whatever params.yaml says, the pipeline runs, or refuses it by the key's name before any work."""
+
+import copy
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from sbw.params import Params, ParamsError, load_params
+from tests.conftest import Clone
+
+# Small enough for a run to take a second; what is drawn is put over it.
+SMALL: dict[str, Any] = {
+    "toys.main.num_features": 8,
+    "toys.main.d_in": 12,
+    "toys.main.orthogonalization_steps": 5,
+    "synthesize.eval_samples": 300,
+    "training.samples": 640,
+    "training.batch_size": 64,
+    "train.d_sae": 8,
+    "train.log_every": 2,
+    "k": 3,
+    "sweep.d_sae": 8,
+    "sweep.ks": [2, 3],
+    "sweep.seeds": [0],
+    "evaluate.n": 3,
+    "evaluate.bins": 10,
+    "figures.projection.ns": [2, 3],
+    "figures.cosine_heatmaps.ks": [2],
+    "figures.histograms.ks": [2],
+    "figures.low_l0_mse.ks": [2],
+    "experiments": {},
+    "automatic_l0.d_sae": 8,
+    "automatic_l0.starts": [2],
+}
+numbers = st.one_of(
+    st.integers(-3, 70),
+    st.floats(-2, 70, allow_nan=False),
+    st.floats(0, 1),
+    st.sampled_from([0, 1, -1, 0.5, 1e-9, 2**63, -(2**70), float("nan"), float("inf")]),
+)
+values = st.one_of(
+    numbers,
+    st.none(),
+    st.booleans(),
+    st.text(max_size=8),
+    st.lists(numbers, max_size=4),
+    st.dictionaries(st.text(max_size=4), numbers, max_size=2),
+    st.sampled_from(["main", "auto", "cpu", "linear", "../main", "<script>", "\x1b[31m", "nine", "1e3", {}, []]),
+)
+
+
+@pytest.fixture(scope="module")
+def clone(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return checkout.copy(tmp_path_factory.mktemp("params") / "sbw")
+
+
+@pytest.fixture(scope="module")
+def small(clone: Clone) -> dict[str, Any]:
+    clone.set_params(SMALL)
+    return YAML(typ="safe").load(clone.root / "params.yaml")
+
+
+def test_every_document_runs_or_is_refused_by_name(
+    clone: Clone,
+    small: dict[str, Any],
+    torture: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    counts = {"ran": 0, "refused": 0}
+
+    @settings(
+        max_examples=1000 if torture else 40,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def every_document(data: st.DataObject) -> None:
+        document = copy.deepcopy(small)
+        names = data.draw(st.lists(st.sampled_from(sorted(_names(small))), min_size=1, max_size=3, unique=True))
+        for name in names:
+            _change(document, name, data)
+        outcome = _runs_or_is_refused(clone, document, names, monkeypatch)
+        counts[outcome] += 1
+
+    every_document()
+    assert min(counts.values()) > 0
+    if torture:
+        with capsys.disabled():
+            print(counts)
+
+
+def _change(document: dict[str, Any], name: str, data: st.DataObject) -> None:
+    *parents, last = name.split(".")
+    section = document
+    for parent in parents:
+        section = section.get(parent, {})
+        if not isinstance(section, dict):
+            return
+    match data.draw(
+        st.sampled_from(["value", "value", "value", "similar", "similar", "similar", "missing", "unknown"])
+    ):
+        case "value":
+            section[last] = data.draw(values)
+        case "similar":
+            section[last] = data.draw(_similar(section.get(last)))
+        case "missing":
+            section.pop(last, None)
+        case "unknown":
+            section[last + "_"] = data.draw(values)
+
+
+def _similar(value: Any) -> st.SearchStrategy[Any]:
+    """Values of the same type, most of which are possible ones."""
+    if isinstance(value, bool) or not isinstance(value, int | float | list):
+        return st.just(value)
+    if isinstance(value, list):
+        return st.lists(_similar(value[0]) if value else numbers, max_size=4)
+    return st.integers(1, 40) if isinstance(value, int) else st.floats(0.01, 1)
+
+
+def _runs_or_is_refused(
+    clone: Clone, document: dict[str, Any], names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    path = clone.root / "params.yaml"
+    text = io.StringIO()
+    YAML(typ="safe").dump(document, text)
+    path.write_text(text.getvalue())
+    params = _loaded(path)
+    if isinstance(params, str):
+        keys = re.findall(r"`([^`]+)`", params)
+        assert any(_concerns(key, name) for key in keys for name in names), (names, params)
+        return "refused"
+    for stage in _stages(params):
+        clone.stage_here(monkeypatch, *stage)
+    return "ran"
+
+
+def _loaded(path: Path) -> Params | str:
+    """The params, or why they are refused."""
+    try:
+        return load_params(path)
+    except ParamsError as error:
+        return str(error)
+
+
+def _concerns(key: str, name: str) -> bool:
+    """Whether a message about that key helps with a fault at that name: the same, or one holds the other."""
+    key, name = re.sub(r"\[\d+\]", "", key), name.removesuffix("_")
+    return key.startswith(name) or name.startswith(key) or name.split(".")[-1] in key
+
+
+def _stages(params: Params) -> Iterator[list[str]]:
+    yield from (["synthesize", toy] for toy in {params.train.toy, params.sweep.toy})
+    yield ["train"]
+    yield from (["sweep", f"{k:g}"] for k in params.sweep.ks)
+    yield ["evaluate", "train", "data/metrics.json"]
+    yield ["evaluate", "sweep", "data/sweep.json"]
+    yield ["recommend"]
+
+
+def _names(section: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in section.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _names(value, f"{prefix}{key}.")
