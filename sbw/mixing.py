@@ -21,16 +21,21 @@ MIXING = pa.schema(
         column("seed", pa.int64(), "seed of the activations that it was trained on"),
         column("latent", pa.int64(), "index of the latent; those matched to feature 0 are left out"),
         column("mixing", pa.float64(), "its decoder row's cosine with feature 0, less that of its own feature"),
+        column("true_l0", pa.float64(), "active features a sample, on average"),
     ]
 )
 
 
 @torch.no_grad()
 def mixing_table(
-    saes: Sequence[tuple[dict[str, float], SAE[Any]]], features: FeatureDictionary, stage: str, toy: str
+    saes: Sequence[tuple[dict[str, float], SAE[Any]]],
+    features: FeatureDictionary,
+    stage: str,
+    toy: str,
+    true_l0: float,
 ) -> pd.DataFrame:
     """The columns of `MIXING` for SAEs with their keys `rho`, `k` and `seed`."""
-    return pd.DataFrame(_rows(saes, features, stage, toy))
+    return pd.DataFrame(_rows(saes, features, stage, toy)).assign(true_l0=true_l0)
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""The tables behind the interactive plots, from those that the figures are drawn from: small, tidy, and rounded."""
+"""The tables that figures and interactive plots are drawn from, one for both: small, tidy, and rounded."""
 
 import pandas as pd
 
@@ -6,9 +6,15 @@ DIGITS = 5
 """Decimals that a plot can show."""
 
 
+def over_seeds(table: pd.DataFrame, value: str, *keys: str) -> pd.DataFrame:
+    """Mean, least and greatest of a value over the seeds, how many they are, and the toy's true L0."""
+    band = table.groupby(list(keys))[value].agg(mean="mean", low="min", high="max", seeds="count").reset_index()
+    return _rounded(band.assign(true_l0=table["true_l0"].iloc[0]))
+
+
 def cosines(cosines: pd.DataFrame) -> pd.DataFrame:
-    """The SAE in focus: the cosine of every latent, in the order of the features that they are matched to, with every
-    feature, of encoder and decoder."""
+    """One SAE: the cosine of every latent, in the order of the features that they are matched to, with every feature,
+    of encoder and decoder."""
     order = cosines.sort_values(["matched_feature", "latent"])["latent"].unique()
     place = {latent: rank for rank, latent in enumerate(order)}
     table = cosines.melt(
@@ -24,42 +30,57 @@ def cosines(cosines: pd.DataFrame) -> pd.DataFrame:
 def sweep(saes: pd.DataFrame) -> pd.DataFrame:
     """c_dec, c_enc and MCC against k, with the c_dec of random directions as `null` where it is one to compare with."""
     trained = saes[saes["variant"] == "trained"]
-    null = (trained["c_dec"] / trained["c_dec_over_null"]).iloc[0]
-    tables = [_band(trained, name, "k").assign(metric=name) for name in ("c_dec", "c_enc", "mcc")]
-    return _rounded(pd.concat(tables).assign(null=lambda table: table["metric"].map({"c_dec": null, "c_enc": null})))
+    tables = [over_seeds(trained, name, "k").assign(metric=name) for name in ("c_dec", "c_enc", "mcc")]
+    nulls = dict.fromkeys(("c_dec", "c_enc"), c_null(trained))
+    return _rounded(pd.concat(tables).assign(null=lambda table: table["metric"].map(nulls)))
+
+
+def c_null(saes: pd.DataFrame) -> float:
+    """The c_dec of random directions in the width of the table's SAEs."""
+    return float((saes["c_dec"] / saes["c_dec_over_null"]).iloc[0])
 
 
 def projections(projections: pd.DataFrame, saes: pd.DataFrame) -> pd.DataFrame:
     """s_n against k, for every n."""
     trained = projections[projections["variant"] == "trained"].assign(true_l0=saes["true_l0"].iloc[0])
-    return _rounded(_band(trained, "s_n", "k", "n"))
+    return over_seeds(trained, "s_n", "k", "n")
 
 
 def tradeoff(saes: pd.DataFrame) -> pd.DataFrame:
     """The variance explained of trained SAEs and of the true features against k."""
-    return _rounded(_band(saes, "variance_explained_about_zero", "k", "variant"))
+    return over_seeds(saes, "variance_explained_about_zero", "k", "variant")
 
 
-def mixing(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Mixing against the correlation, for every experiment on it and k."""
-    of_saes = [
-        table.groupby(["rho", "k", "seed"], as_index=False)["mixing"].mean().assign(experiment=name, true_l0=None)
-        for name, table in tables.items()
-    ]
-    return _rounded(_band(pd.concat(of_saes), "mixing", "rho", "experiment", "k").drop(columns="true_l0"))
+def mixing(mixing: pd.DataFrame) -> pd.DataFrame:
+    """Mixing, an SAE's mean over its latents, against the correlation and k."""
+    of_saes = mixing.groupby(["rho", "k", "seed", "true_l0"])["mixing"].mean().reset_index()
+    return over_seeds(of_saes, "mixing", "rho", "k")
+
+
+def mixings(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mixing in every experiment on it."""
+    return pd.concat([mixing(table).assign(experiment=name) for name, table in tables.items()])
 
 
 def public(saes: pd.DataFrame) -> pd.DataFrame:
-    """The L0 of the selected public SAEs, by model."""
-    chosen = saes.loc[saes["selected"], ["model", "sae_id", "l0"]]
-    return chosen.sort_values(["model", "l0", "sae_id"])
+    """The L0 of the public SAEs that the params ask for, by model.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return selected(saes)[["model", "sae_id", "l0"]].sort_values(["model", "l0", "sae_id"])
 
 
-def _band(table: pd.DataFrame, value: str, *keys: str) -> pd.DataFrame:
-    """Mean, least and greatest of a value over the seeds, and how many they are."""
-    groups = table.groupby(list(keys))
-    band = groups[value].agg(mean="mean", low="min", high="max", seeds="count").reset_index()
-    return band.assign(true_l0=table["true_l0"].iloc[0])
+def selected(saes: pd.DataFrame) -> pd.DataFrame:
+    """The public SAEs that the params ask for.
+
+    Raises:
+        ValueError: there is none.
+    """
+    chosen = saes[saes["selected"]]
+    if chosen.empty:
+        raise ValueError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
+    return chosen
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,20 +14,21 @@ def main(params: Params, name: str) -> None:
     from sbw.mixing import MIXING, mixing_table
     from sbw.saes import load_sae, true_sae
     from sbw.tables import save_table
-    from sbw.toy import load_sample, load_toy
+    from sbw.toy import load_sample, load_toy, true_l0
 
     toy = load_toy(Path("data/toy", experiment.toy))
     cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, params.training, toy)
     saes = [(cell.keys, load_sae(Path("data/sae/experiments", name, cell.folder))) for cell in cells]
+    sample = load_sample(toy, Path("data/toy", experiment.toy))
     if isinstance(experiment, Mixing):
-        table = mixing_table(saes, toy.features, name, experiment.toy)
+        table = mixing_table(saes, toy.features, name, experiment.toy, true_l0(sample.feature_acts))
         with whole_folder(Path("data/metrics/experiments", name)) as folder:
             save_table(table, MIXING, folder / "mixing.parquet")
         return
     subjects = [Subject(sae, name, experiment.toy, keys) for keys, sae in saes]
     truths = {keys["k"]: true_sae(keys["k"], toy.features) for keys, _ in saes if "k" in keys}
     subjects += [Subject(sae, name, experiment.toy, {"k": k}) for k, sae in truths.items()]
-    tables = evaluate(subjects, toy, load_sample(toy, Path("data/toy", experiment.toy)), params.evaluate.bins)
+    tables = evaluate(subjects, toy, sample, params.evaluate.bins)
     with whole_folder(Path("data/metrics/experiments", name)) as folder:
         save_tables(tables, folder)
 

@@ -1,4 +1,4 @@
-"""Write the tables behind the interactive plots to plots/series, as CSV, from those that the figures are drawn from."""
+"""Write the tables behind the interactive plots to plots/series, as CSV, the same that the figures are drawn from."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def main(params: Params) -> None:
         "projections": series.projections(load_table(METRICS / "sweep/projections.parquet"), saes),
         "tradeoff": series.tradeoff(saes),
         "public": series.public(load_table(Path("data/pretrained/l0.parquet"))),
-        **({"mixing": series.mixing(mixing)} if mixing else {}),
+        **({"mixing": series.mixings(mixing)} if mixing else {}),
     }
     with whole_folder(Path("plots/series")) as folder:
         for name, table in tables.items():

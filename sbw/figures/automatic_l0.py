@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from sbw.figures.style import PALETTE, RED, new_figure
+from sbw.figures.style import C_DEC, PALETTE, mark_true_l0_across, new_figure
 from sbw.params import FigureSize
 
 TABLES = ["path"]
@@ -18,19 +18,16 @@ def draw(path: pd.DataFrame, params: FigureSize) -> Figure:
         end = of_start["l0"].iloc[-1]
         left.plot(of_start["step"], of_start["l0"], color=color, label=f"from {start:g} to {end:.1f}")
         right.plot(of_start["step"], of_start["c_dec"], color=color)
-    left.axhline(path["true_l0"].iloc[0], color=RED, linestyle=":", linewidth=0.9)
-    left.annotate("true L0", (0, path["true_l0"].iloc[0]), xycoords=("axes fraction", "data"), xytext=(3, 2),
-                  textcoords="offset points", fontsize=6, color=RED)  # fmt: skip
+    mark_true_l0_across(left, path, above=True)
     left.set_yscale("log")
     left.set_ylabel("L0 that the SAEs are trained around")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.yaxis.set_major_formatter("{x:g}")
     left.minorticks_off()
-    right.set_ylabel("mean |cosine|, decoder ($c_{dec}$)")
+    right.set_ylabel(f"mean |cosine|, decoder ({C_DEC})")
     right.set_ylim(bottom=0)
     for axes in (left, right):
         axes.set_xlabel("training step")
-        axes.spines[["top", "right"]].set_visible(False)
-    left.legend(frameon=False)
+    left.legend()
     figure.suptitle("L0 that moves itself while SAEs train")
     return figure

@@ -15,7 +15,8 @@ def draw(correlations: pd.DataFrame, params: FigureSize) -> Figure:
     matrix = correlations.pivot(index="feature_i", columns="feature_j", values="correlation")
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
-    sns.heatmap(matrix, ax=axes, cmap="RdBu", center=0, vmin=-1, vmax=1, square=True, rasterized=True)
+    sns.heatmap(matrix, ax=axes, cmap="RdBu", center=0, vmin=-1, vmax=1, square=True, rasterized=True,
+                cbar_kws={"label": "correlation"})  # fmt: skip
     index_ticks(axes, len(matrix), len(matrix))
     axes.set(xlabel="feature", ylabel="feature", title="Correlation of the features' firing")
     return figure

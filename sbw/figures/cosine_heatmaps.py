@@ -16,7 +16,7 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: PanelPerK) -> Figure
     rows = -(-len(params.ks) // params.columns)
     # The colour bar and the title need room of their own.
     figure = new_figure(params.columns * params.panel_width + 0.7, rows * params.panel_height + 0.3)
-    grid = panels(figure, len(params.ks), params.columns)
+    grid = panels(figure, len(params.ks), params.columns, sharex=True, sharey=True)
     for axes, k in zip(grid, params.ks, strict=True):
         cosine_panel(axes, one[one["k"] == k], "decoder", bar=False)
         mcc = saes.loc[(saes["k"] == k) & (saes["seed"] == seed), "mcc"].item()

@@ -18,5 +18,4 @@ def draw(features: pd.DataFrame, params: FigureSize) -> Figure:
     axes.set_ylabel("firing probability $p_i$")
     axes.set_title(rf"{len(features)} features, true L0 = $\Sigma p_i$ = {features['firing_probability'].sum():.2f}")
     axes.margins(x=0.01)
-    axes.spines[["top", "right"]].set_visible(False)
     return figure

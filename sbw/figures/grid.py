@@ -22,9 +22,9 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: FigureSize) -> Figur
 
 
 def _heatmaps(cosines: pd.DataFrame, shown: pd.DataFrame, params: FigureSize) -> Figure:
-    # Heatmaps are square: one or two would lie far apart in the whole width. The colour bar needs room of its own.
-    figure = new_figure(min(params.width, len(shown) * params.height + 0.5), params.height)
-    grid = panels(figure, len(shown), len(shown))
+    # Heatmaps are square, less high than the figure by its labels: in more width than that they would lie far apart.
+    figure = new_figure(min(params.width, len(shown) * (params.height - 0.55) + 1.0), params.height)
+    grid = panels(figure, len(shown), len(shown), sharey=True)
     for axes, (_, sae) in zip(grid, shown.iterrows(), strict=True):
         cosine_panel(axes, cosines[cosines["seed"] == sae["seed"]], "decoder", bar=False)
         axes.set(xlabel="", ylabel="", title=f"seed {sae['seed']:g} (MCC {sae['mcc']:.2f})")

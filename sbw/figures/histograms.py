@@ -22,14 +22,14 @@ def draw(histograms: pd.DataFrame, saes: pd.DataFrame, params: PanelPerK) -> Fig
     rows = -(-len(params.ks) // params.columns)
     # The title and the label below need room of their own.
     figure = new_figure(params.columns * params.panel_width, rows * params.panel_height + 0.4)
-    for axes, k in zip(panels(figure, len(params.ks), params.columns, sharex=True), params.ks, strict=True):
+    grid = panels(figure, len(params.ks), params.columns, sharex=True, sharey=True)
+    for axes, k in zip(grid, params.ks, strict=True):
         bins = shown[shown["k"] == k]
         axes.stairs(bins["density"], [*bins["from"], bins["to"].iloc[-1]], fill=True, color=BLUE)
         axes.set(yscale="log", ylim=(positive.min() / 2, positive.max() * 2))
         axes.minorticks_off()
         axes.set_title(f"k = {k:g}: {_verdict(k, true_l0)}")
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("decoder projection: input less $b_{dec}$, along a unit decoder row", fontsize=7)
+    figure.supxlabel(r"decoder projection: input less $b_\mathrm{dec}$, along a unit decoder row", fontsize=7)
     figure.supylabel("density (log scale)", fontsize=7)
     figure.suptitle(f"Decoder projections of all latents, true L0 = {true_l0:.2f}, seed {seed}")
     return figure

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sbw.figures.style import BLUE, RED, new_figure
+from sbw.figures.style import BLUE, S_N, new_figure
 from sbw.params import FigureSize
 from sbw.theory import DISENTANGLED, MIXED, Mixture
 
@@ -33,15 +33,14 @@ def _panel(axes: Axes, mixture: Mixture) -> None:
     top = x[x >= s_n]
     axes.fill_between(top, mixture.density(top), color=BLUE, linewidth=0)
     axes.plot(x, density, color=BLUE)
-    axes.axvline(s_n, color=RED, linestyle=":", linewidth=0.9)
-    axes.annotate("$s_n^{dec}$", (s_n, 0.8), xycoords=("data", "axes fraction"), xytext=(3, 0),
-                  textcoords="offset points", color=RED)  # fmt: skip
-    axes.annotate(f"rightmost {100 * _SHARE:.0f} %", (15, mixture.density(np.array([15.0]))[0]), xytext=(0, 3),
+    axes.axvline(s_n, color="black", linestyle=":", linewidth=0.9)
+    axes.annotate(S_N, (s_n, 0.8), xycoords=("data", "axes fraction"), xytext=(3, 0),
+                  textcoords="offset points")  # fmt: skip
+    axes.annotate(f"rightmost {_SHARE:.0%}", (15, mixture.density(np.array([15.0]))[0]), xytext=(0, 3),
                   textcoords="offset points", ha="center", fontsize=6, color=BLUE)  # fmt: skip
     axes.set_xticks([0])
     axes.set_yticks([])
     axes.set_ylim(bottom=0)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _start_of_top(mixture: Mixture) -> float:

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from sbw.figures.style import BLUE, mark_null, mark_true_l0, new_figure, seeds_of
+from sbw.figures.style import BLUE, C_DEC, mark_null, mark_true_l0, new_figure, seeds
 from sbw.params import FigureSize
+from sbw.series import c_null
 
 TABLES = ["saes", "projections"]
 
@@ -21,8 +22,8 @@ def draw(saes: pd.DataFrame, projections: pd.DataFrame, params: FigureSize) -> F
     s_n = projections.loc[(projections["variant"] == "trained") & (projections["n"] == n), [*_KEYS, "s_n"]]
     table = trained.merge(s_n, on=_KEYS, validate="one_to_one")
     ys = {
-        "c_dec": "mean |cosine|, decoder ($c_{dec}$)",
-        "s_n": f"decoder projection $s_{{{n}}}^{{dec}}$",
+        "c_dec": f"mean |cosine|, decoder ({C_DEC})",
+        "s_n": rf"decoder projection $s_{{{n}}}^\mathrm{{dec}}$",
         "l0_coefficient": "coefficient of the sparsity loss",
     }
     figure = new_figure(params.width, params.height)
@@ -32,11 +33,10 @@ def draw(saes: pd.DataFrame, projections: pd.DataFrame, params: FigureSize) -> F
         axes.set(xlabel="L0 of the trained SAE", ylabel=label)
         # Named where nothing else is at the top: s_n is low there.
         mark_true_l0(axes, trained, label=name == "s_n")
-        axes.spines[["top", "right"]].set_visible(False)
-    mark_null(grid[0], trained, right=0.75)  # left of the SAEs whose L0 is far too high
+    mark_null(grid[0], c_null(trained), right=0.75)  # left of the SAEs whose L0 is far too high
     _log_scale(grid[-1])
     count = trained["l0_coefficient"].nunique()
-    figure.suptitle(f"JumpReLU SAEs by the L0 that came out; {count} coefficients, {seeds_of(trained)}")
+    figure.suptitle(f"JumpReLU SAEs by the L0 that came out; {count} coefficients, {seeds(trained['seed'].nunique())}")
     return figure
 
 

@@ -1,12 +1,12 @@
 """Why reconstruction misleads: at a too low L0 the truth has the greater error."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, ORANGE, new_figure, spread_of
+from sbw.figures.style import BLUE, ORANGE, new_figure, spread
 from sbw.params import LowL0Mse
+from sbw.series import over_seeds
 
 TABLES = ["saes"]
 
@@ -14,28 +14,26 @@ _WIDTH = 0.38
 
 
 def draw(saes: pd.DataFrame, params: LowL0Mse) -> Figure:
-    """MSE a k: of the trained SAEs, mean, range and a dot a seed, beside the true features kept to the same k."""
+    """MSE a k: of the trained SAEs, mean and range of the seeds, beside the true features kept to the same k."""
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
-    trained, truth = (saes[saes["variant"] == variant] for variant in ("trained", "truth"))
-    by_k = [trained.loc[trained["k"] == k, "mse"].to_numpy() for k in params.ks]
-    _bars(axes, -_WIDTH / 2, by_k, BLUE, f"trained ({spread_of(saes)})")
-    _bars(axes, _WIDTH / 2, [truth.loc[truth["k"] == k, "mse"].to_numpy() for k in params.ks], ORANGE, "true features")
+    table = over_seeds(saes, "mse", "variant", "k").set_index("k")
+    trained, truth = (table[table["variant"] == variant].loc[params.ks] for variant in ("trained", "truth"))
+    _bars(axes, -_WIDTH / 2, trained, BLUE, f"trained ({spread(trained['seeds'].max())})")
+    _bars(axes, _WIDTH / 2, truth, ORANGE, "true features")
     axes.set_xticks(range(len(params.ks)), labels=[f"k = {k:g}" for k in params.ks])
     axes.set_ylabel("mean squared error")
     axes.set_title(f"Error of SAEs held to k latents, true L0 = {saes['true_l0'].iloc[0]:.2f}")
     axes.margins(y=0.12)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
-def _bars(axes: Axes, shift: float, groups: list[np.ndarray], color: object, label: str) -> None:
-    xs = np.arange(len(groups)) + shift
-    axes.bar(xs, [group.mean() for group in groups], _WIDTH, color=color, label=label)
-    for x, group in zip(xs, groups, strict=True):
-        if len(group) > 1:
-            axes.vlines(x, group.min(), group.max(), color="black", linewidth=0.8)
-            axes.plot(np.full(len(group), x), group, ".", color="black", markersize=2.5)
-        axes.annotate(f"{group.mean():.2f}", (x, group.max()), xytext=(0, 4), textcoords="offset points",
-                      ha="center", fontsize=6)  # fmt: skip
+def _bars(axes: Axes, shift: float, rows: pd.DataFrame, color: object, label: str) -> None:
+    xs = [place + shift for place in range(len(rows))]
+    spread = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+    axes.bar(xs, rows["mean"], _WIDTH, color=color, label=label)
+    if (rows["seeds"] > 1).any():
+        axes.errorbar(xs, rows["mean"], spread, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+    for x, mean, high in zip(xs, rows["mean"], rows["high"], strict=True):
+        axes.annotate(f"{mean:.2f}", (x, high), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6)

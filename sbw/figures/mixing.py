@@ -3,33 +3,40 @@
 from itertools import cycle
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import GREY, PALETTE, band, new_figure, spread_of
+from sbw import series
+from sbw.figures.style import GREY, PALETTE, band, mark_true_l0, new_figure, spread
 from sbw.params import FigureSize
 
 TABLES = ["mixing"]
 
 
 def draw(mixing: pd.DataFrame, params: FigureSize) -> Figure:
-    """Signed mixing, mean over an SAE's latents, a dot an SAE: against k, a line a correlation, or against that."""
-    means = mixing.groupby(["rho", "k", "seed"])["mixing"].mean().reset_index()
-    one_k = means["k"].nunique() == 1
-    x = "rho" if one_k else "k"
+    """Signed mixing, mean over an SAE's latents and range of the seeds: against the correlation, or at several k
+    against k, a line a correlation."""
+    table = series.mixing(mixing)
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
     axes.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
-    rhos = [None] if one_k else sorted(means["rho"].unique())
-    for rho, color in zip(rhos, cycle(PALETTE), strict=False):
-        line = means if rho is None else means[means["rho"] == rho]
-        band(axes, line, "mixing", x=x, color=color, label=None if rho is None else f"ρ = {_signed(rho)}")
-        axes.plot(line[x], line["mixing"], ".", color=color, markersize=3)
-    axes.set_xlabel("correlation ρ with feature 0" if one_k else "L0 (k)")
     axes.set_ylabel("mixing of feature 0 into others")
-    axes.set_title((f"k = {means['k'].iloc[0]:g}; " if one_k else "") + spread_of(means))
-    if not one_k:
-        axes.legend(frameon=False)
+    stated = spread(table["seeds"].max())
+    if table["k"].nunique() == 1:
+        band(axes, table, x="rho", marker=".")
+        axes.set(xlabel="correlation ρ with feature 0", title=f"k = {table['k'].iloc[0]:g}; {stated}")
+    else:
+        _against_k(axes, table)
+        axes.set(xlabel="L0 (k)", title=stated)
+        figure.legend(loc="outside lower center", ncols=table["rho"].nunique())
     return figure
+
+
+def _against_k(axes: Axes, table: pd.DataFrame) -> None:
+    for color, rho in zip(cycle(PALETTE), table["rho"].unique(), strict=False):
+        band(axes, table[table["rho"] == rho], color=color, label=f"ρ = {_signed(rho)}", marker=".")
+    mark_true_l0(axes, table, label=True)
+    axes.set_xticks(table["k"].unique())
 
 
 def _signed(rho: float) -> str:

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sbw.figures.style import BLUE, ORANGE, RED, new_figure, panels, selected
+from sbw.figures.style import BLUE, ORANGE, new_figure, panels
 from sbw.params import PretrainedL0
+from sbw.series import public
 
 TABLES = ["l0"]
 
@@ -18,7 +19,7 @@ def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
     Raises:
         ValueError: no SAE is selected.
     """
-    chosen = selected(saes)
+    chosen = public(saes)
     models = [(str(model), panel["l0"]) for model, panel in chosen.groupby("model")]
     columns = min(params.columns, len(models))
     rows = -(-len(models) // columns)
@@ -28,7 +29,7 @@ def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
     grid = panels(figure, len(models), columns, sharex=True)
     for axes, (model, l0) in zip(grid, models, strict=True):
         _histogram(axes, model, l0, edges)
-    grid[0].legend(loc="best", frameon=False, handlelength=1.2, fontsize=5)
+    grid[0].legend(loc="best", handlelength=1.2)
     figure.supxlabel("L0: active latents a token (log scale)", fontsize=7)
     figure.supylabel("SAEs", fontsize=7)
     figure.suptitle(f"L0 of {len(chosen)} public SAEs of {len(models)} models, median {chosen['l0'].median():g}")
@@ -37,14 +38,13 @@ def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
 
 def _histogram(axes: Axes, model: str, l0: pd.Series, edges: np.ndarray) -> None:
     axes.hist(l0, bins=edges.tolist(), color=BLUE)
-    axes.axvline(l0.mean(), color=RED, linestyle="--", label="mean")
+    axes.axvline(l0.mean(), color="black", linestyle="--", label="mean")
     axes.axvline(l0.median(), color=ORANGE, label="median")
     axes.set_xscale("log")
     axes.set_xticks([3, 10, 30, 100, 300], labels=["3", "10", "30", "100", "300"])
     axes.minorticks_off()
     axes.set_xlim(edges[0], edges[-1])
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
     axes.set_title(
         f"{model.rpartition('/')[2]} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6
     )
-    axes.spines[["top", "right"]].set_visible(False)

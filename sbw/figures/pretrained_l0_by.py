@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, RED, new_figure, selected
+from sbw.figures.style import BLUE, GREY, ORANGE, new_figure
 from sbw.params import FigureSize
+from sbw.series import selected
 
 TABLES = ["l0"]
 
@@ -32,9 +33,9 @@ def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
     by_layer.set(yscale="log", ylabel="L0 (log scale)")
     by_layer.set_yticks([3, 10, 30, 100, 300], labels=["3", "10", "30", "100", "300"])
     by_layer.minorticks_off()
-    by_layer.legend(loc="lower right", frameon=False, handlelength=1.2, fontsize=5)
+    by_layer.legend(loc="lower right", handlelength=1.2)
     below = (chosen["l0"] < _LIMIT).mean()
-    figure.suptitle(f"L0 of {len(chosen)} public SAEs: {100 * below:.1f} % lie below {_LIMIT}")
+    figure.suptitle(f"L0 of {len(chosen)} public SAEs: {below:.1%} lie below {_LIMIT}")
     return figure
 
 
@@ -45,11 +46,10 @@ def _strip(axes: Axes, group: pd.Series, l0: pd.Series, name: str, *, reach: flo
     axes.plot(known["x"] + aside, known["l0"], ".", color=BLUE, alpha=0.35, markersize=3, markeredgewidth=0)
     groups = known.groupby("x")["l0"]
     medians = groups.median()[groups.size() > 1]
-    axes.hlines(medians, medians.index - reach, medians.index + reach, color=RED, label="median")
+    axes.hlines(medians, medians.index - reach, medians.index + reach, color=ORANGE, label="median")
     axes.axhline(_LIMIT, color=GREY, linestyle=":", linewidth=0.8)
     stated = "" if len(known) == len(l0) else f" of {len(l0)}"
     axes.set(xlabel=name, title=f"n = {len(known)}{stated}")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _name_widths(axes: Axes, widths: pd.Series) -> None:

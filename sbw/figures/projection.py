@@ -3,7 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import band, mark_true_l0, new_figure, panels, spread_of
+from sbw import series
+from sbw.figures.style import S_N, band, mark_true_l0, new_figure, panels, spread
 from sbw.params import Projection
 
 TABLES = ["projections", "saes"]
@@ -11,14 +12,14 @@ TABLES = ["projections", "saes"]
 
 def draw(projections: pd.DataFrame, saes: pd.DataFrame, params: Projection) -> Figure:
     """A panel an n: mean over seeds as a line, least to greatest as a band, and a rule at the true L0."""
-    trained = projections[projections["variant"] == "trained"]
+    table = series.projections(projections, saes)
     rows = -(-len(params.ns) // params.columns)
     figure = new_figure(params.columns * params.panel_width, rows * params.panel_height + 0.4)
     for axes, n in zip(panels(figure, len(params.ns), params.columns, sharex=True), params.ns, strict=True):
-        band(axes, trained[trained["n"] == n], "s_n")
-        mark_true_l0(axes, saes, label=n == params.ns[0])
+        band(axes, table[table["n"] == n])
+        mark_true_l0(axes, table, label=n == params.ns[0])
         axes.set_title(f"n = {n}")
     figure.supxlabel("L0 (k)", fontsize=7)
-    figure.supylabel("decoder projection $s_n^{dec}$", fontsize=7)
-    figure.suptitle(f"nth decoder projection over the sweep; {spread_of(saes)}")
+    figure.supylabel(f"decoder projection {S_N}", fontsize=7)
+    figure.suptitle(f"nth decoder projection over the sweep; {spread(table['seeds'].max())}")
     return figure

@@ -4,12 +4,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, ORANGE, RED, mark_true_l0, new_figure, panels
+from sbw.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    mark_true_l0,
+    mark_true_l0_across,
+    new_figure,
+    panels,
+)
 from sbw.params import Panels
 
 TABLES = ["curves", "sensitivity"]
 
-_NAMES = {"c_dec": "$c_{dec}$ / $c_{null}$", "stability": "1 − agreement of the seeds"}
+_NAMES = {"c_dec": r"$c_\mathrm{dec}$ / $c_\mathrm{null}$", "stability": "1 − agreement of seeds"}
 
 
 def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Figure:
@@ -22,7 +30,7 @@ def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Fig
     for axes, metric in zip(grid, metrics, strict=False):
         _metric_panel(axes, metric, curves[curves["metric"] == metric])
     _sensitivity_panel(grid[-1], sensitivity, metrics, curves)
-    figure.suptitle("The recommended L0 of each metric (line and band) and the true L0 (dotted)")
+    figure.suptitle("The recommended L0 of each metric (line and band) and the true L0")
     return figure
 
 
@@ -32,13 +40,12 @@ def _metric_panel(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
     axes.plot(means["l0"], means["value"], color=BLUE)
     said = rows.iloc[0]
     if pd.notna(said["recommended"]):
-        axes.axvspan(said["low"], said["high"], color=ORANGE, alpha=0.25, linewidth=0)
-        axes.axvline(said["recommended"], color=ORANGE)
-    mark_true_l0(axes, rows, label=False)
+        axes.axvspan(said["low"], said["high"], color=GREY, alpha=0.25)
+        axes.axvline(said["recommended"], color=GREY)
+    mark_true_l0(axes, rows, label=True)
     n = metric.removeprefix("w_")
     axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"), title=_title(said))
     axes.set_ylim(bottom=min(0, rows["value"].min()))
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _title(said: pd.Series) -> str:
@@ -52,7 +59,6 @@ def _sensitivity_panel(axes: Axes, sensitivity: pd.DataFrame, metrics: list[str]
     axes.plot(sensitivity["n"], sensitivity["l0"], "o", color=GREY, markersize=2.5, markeredgewidth=0)
     of_chosen = sensitivity[sensitivity["n"] == chosen]
     axes.plot(of_chosen["n"], of_chosen["l0"], "o", color=ORANGE, markersize=4)
-    axes.axhline(curves["true_l0"].iloc[0], color=RED, linestyle=":", linewidth=0.9)
+    mark_true_l0_across(axes, curves, above=False)
     axes.set(xlabel="n of the width", ylabel="recommended L0", title=f"n = {chosen} agrees with most")
     axes.set_ylim(0, curves["l0"].max())
-    axes.spines[["top", "right"]].set_visible(False)

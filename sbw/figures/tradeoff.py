@@ -3,7 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import ORANGE, band, mark_true_l0, new_figure, seeds_of
+from sbw import series
+from sbw.figures.style import ORANGE, band, mark_true_l0, new_figure, seeds
 from sbw.params import FigureSize
 
 TABLES = ["saes"]
@@ -13,12 +14,13 @@ def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
     """Variance explained about zero of the trained SAEs and of the true features kept at the same k."""
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
-    trained, truth = (saes[saes["variant"] == variant] for variant in ("trained", "truth"))
-    band(axes, trained, "variance_explained_about_zero", label=f"trained ({seeds_of(saes)})")
-    axes.plot(truth["k"], truth["variance_explained_about_zero"], color=ORANGE, linestyle="--", label="true features")
-    mark_true_l0(axes, saes, label=True, height=0.6)
+    table = series.tradeoff(saes)
+    trained, truth = (table[table["variant"] == variant] for variant in ("trained", "truth"))
+    band(axes, trained, label=f"trained ({seeds(trained['seeds'].max())})")
+    axes.plot(truth["k"], truth["mean"], color=ORANGE, linestyle="--", label="true features")
+    mark_true_l0(axes, table, label=True, height=0.6)
     axes.set_xlabel("L0 (k)")
     axes.set_ylabel("variance explained (about zero)")
     axes.set_title("Below the true L0, wrong features reconstruct better")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower right")
     return figure

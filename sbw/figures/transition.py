@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import cosine_bar, cosine_panel, new_figure, panels, spread_of
+from sbw.figures.style import cosine_bar, cosine_panel, new_figure, panels, spread
 from sbw.params import Panels
 
 TABLES = ["cosines", "saes"]
@@ -19,7 +19,7 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: Panels) -> Figure:
     rows = -(-len(ramps) // columns)
     # The colour bar and the title need room of their own.
     figure = new_figure(columns * params.panel_width + 0.7, rows * params.panel_height + 0.3)
-    grid = panels(figure, len(ramps), columns)
+    grid = panels(figure, len(ramps), columns, sharex=True, sharey=True)
     for axes, (_, ramp) in zip(grid, ramps.iterrows(), strict=True):
         of_ramp = trained[(trained[_RAMP] == ramp).all(axis=1)]
         of_seed = cosines["seed"] == of_ramp["seed"].iloc[0]
@@ -28,7 +28,8 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: Panels) -> Figure:
     cosine_bar(figure, grid, shrink=0.8)
     true_l0, seed = trained[["true_l0", "seed"]].iloc[0]
     and_then = "; " if columns > 1 else "\n"
-    figure.suptitle(f"Decoders of seed {seed:g}, true L0 = {true_l0:.2f}{and_then}MCC: {spread_of(trained)}")
+    stated = spread(trained["seed"].nunique())
+    figure.suptitle(f"Decoders of seed {seed:g}, true L0 = {true_l0:.2f}{and_then}MCC: {stated}")
     return figure
 
 

@@ -5,20 +5,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, ORANGE, new_figure, panels
+from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, new_figure, panels
 from sbw.params import Panels
 
 TABLES = ["recommended"]
 
 _TITLES = {
-    "c_dec": "$c_{dec}$",
+    "c_dec": C_DEC,
     "width": "width $s_n − s_{h−n}$",
     "stability": "agreement of the seeds",
     "combined": "recommendation: their median",
-    "s_n": "$s_n^{dec}$, as in the paper",
+    "s_n": f"{S_N}, as in the paper",
     "knee": "knee of the variance explained",
 }
 _TICKS = [3, 5, 10, 20, 40]
+_FAINT = "0.65"
 
 
 def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
@@ -27,16 +28,16 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
     columns = min(params.columns, len(methods))
     rows = -(-len(methods) // columns)
     figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
-    for axes, method in zip(panels(figure, len(methods), columns), methods, strict=True):
+    grid = panels(figure, len(methods), columns, sharex=True, sharey=True)
+    for axes, method in zip(grid, methods, strict=True):
         of_method = recommended[recommended["method"] == method]
-        _scatter(axes, of_method[of_method["set"] == "development"], GREY, "made on")
-        _scatter(axes, of_method[of_method["set"] == "held_out"], ORANGE if method == "knee" else BLUE, "only tried on")
+        _scatter(axes, of_method[of_method["set"] == "development"], _FAINT)
+        _scatter(axes, of_method[of_method["set"] == "held_out"], ORANGE if method == "knee" else BLUE)
         _scale(axes, recommended)
         held_out = of_method[of_method["set"] == "held_out"]
         error = ((held_out["l0"] - held_out["true_l0"]).abs() / held_out["true_l0"]).median()
-        axes.set_title(
-            f"{_TITLES[method]}\nmedian error {error:.0%}, {held_out['l0'].notna().sum()} of {len(held_out)}"
-        )
+        named = f"{held_out['l0'].notna().sum()} of {len(held_out)} toys"
+        axes.set_title(f"{_TITLES[method]}\nmedian error {error:.0%}, {named}")
     figure.supxlabel("true L0", fontsize=7)
     figure.supylabel("recommended L0", fontsize=7)
     count = recommended.loc[recommended["set"] == "held_out", "toy"].nunique()
@@ -44,11 +45,11 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
     return figure
 
 
-def _scatter(axes: Axes, rows: pd.DataFrame, color: object, label: str) -> None:
+def _scatter(axes: Axes, rows: pd.DataFrame, color: object) -> None:
     rows = rows[rows["l0"].notna()]
     spread = np.array([rows["l0"] - rows["low"], rows["high"] - rows["l0"]])
     axes.errorbar(rows["true_l0"], rows["l0"], yerr=spread, fmt="o", color=color, markersize=2.5, linewidth=0.5,
-                  markeredgewidth=0, label=label)  # fmt: skip
+                  markeredgewidth=0)  # fmt: skip
 
 
 def _scale(axes: Axes, recommended: pd.DataFrame) -> None:
@@ -59,4 +60,3 @@ def _scale(axes: Axes, recommended: pd.DataFrame) -> None:
         axis.set_ticks([tick for tick in _TICKS if least < tick < most], minor=False)
         axis.set_ticks([], minor=True)
         axis.set_major_formatter("{x:g}")
-    axes.spines[["top", "right"]].set_visible(False)

@@ -19,7 +19,7 @@ def test_true_features_mix_nothing_and_a_part_of_feature_0_is_seen(tmp_path: Pat
     mixed.W_dec.data = mixed.W_dec[torch.tensor([4, 3, 2, 1, 0])]
     mixed.W_dec.data[1] += 0.5 * toy.features.feature_vectors[0]
     saes = [({"rho": -0.4, "k": 1.8, "seed": 0}, clean), ({"rho": 0.4, "k": 1.8, "seed": 1}, mixed)]
-    table = mixing_table(saes, toy.features, "mixing", "five_superposed")
+    table = mixing_table(saes, toy.features, "mixing", "five_superposed", true_l0=2.0)
     save_table(table, MIXING, tmp_path / "mixing.parquet")
     assert len(load_table(tmp_path / "mixing.parquet")) == 8
     assert table.loc[table["seed"] == 0, "mixing"].abs().max() < 1e-6

@@ -1,4 +1,4 @@
-"""The series of the interactive plots are the figures' tables, summed up over the seeds and rounded."""
+"""The tables of figures and interactive plots are the metrics', summed up over the seeds and rounded."""
 
 import pandas as pd
 import pytest
@@ -50,7 +50,8 @@ def test_cosines_are_in_the_order_of_the_matched_features() -> None:
 
 def test_mixing_is_averaged_over_latents_before_seeds() -> None:
     rows = [(0.4, 1.8, seed, latent, 0.1 * seed + 0.01 * latent) for seed in (0, 1) for latent in (0, 2)]
-    table = series.mixing({"mine": pd.DataFrame(rows, columns=["rho", "k", "seed", "latent", "mixing"])})
+    mixing = pd.DataFrame(rows, columns=["rho", "k", "seed", "latent", "mixing"]).assign(true_l0=2.0)
+    table = series.mixings({"mine": mixing})
     assert table[["experiment", "mean", "low", "high", "seeds"]].to_numpy().tolist() == [["mine", 0.06, 0.01, 0.11, 2]]
 
 
@@ -58,3 +59,9 @@ def test_public_saes_are_the_selected_ones() -> None:
     rows = [("b", "2", 20.0, True), ("a", "1", 10.0, True), ("a", "0", 5.0, False)]
     table = series.public(pd.DataFrame(rows, columns=["model", "sae_id", "l0", "selected"]))
     assert table["model"].tolist() == ["a", "b"]
+
+
+def test_no_public_sae_is_refused() -> None:
+    saes = pd.DataFrame({"model": ["a"], "sae_id": ["0"], "l0": [5.0], "selected": [False]})
+    with pytest.raises(ValueError, match=r"no SAE is selected: `collect_l0\.models`"):
+        series.public(saes)

@@ -16,8 +16,8 @@ PARAMS = load_params(ROOT / "params.yaml").figures
 
 
 def pretrained(models: int = 3) -> list[pd.DataFrame]:
-    rows = [(f"org/model-{m}", l0, m < models) for m in range(models + 1) for l0 in (10.0, 20.0, 60.0)]
-    return [pd.DataFrame(rows, columns=["model", "l0", "selected"])]
+    rows = [(f"org/model-{m}", f"sae-{l0}", l0, m < models) for m in range(models + 1) for l0 in (10.0, 20.0, 60.0)]
+    return [pd.DataFrame(rows, columns=["model", "sae_id", "l0", "selected"])]
 
 
 def toy_features() -> list[pd.DataFrame]:
@@ -138,7 +138,7 @@ def mixed(ks: tuple[float, ...] = (1.8,)) -> list[pd.DataFrame]:
         for seed in (0, 1)
         for latent in (0, 1)
     ]
-    return [pd.DataFrame(rows, columns=["rho", "k", "seed", "latent", "mixing"])]
+    return [pd.DataFrame(rows, columns=["rho", "k", "seed", "latent", "mixing"]).assign(true_l0=2.0)]
 
 
 def path() -> list[pd.DataFrame]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from sbw.theory import DISENTANGLED, MIXED
 from tests.sbw.figures.drawn import (
@@ -31,7 +32,7 @@ def heatmap(axes: Axes) -> np.ndarray:
 
 def test_pretrained_l0_by_leaves_out_what_the_ids_do_not_say() -> None:
     figure = drawn("pretrained_l0_by", placed())
-    assert figure.get_suptitle() == "L0 of 5 public SAEs: 80.0 % lie below 100"
+    assert figure.get_suptitle() == "L0 of 5 public SAEs: 80.0% lie below 100"
     layer, width, site = figure.axes
     assert [axes.get_title() for axes in (layer, width, site)] == ["n = 4 of 5"] * 3
     medians = [segment[0][1] for segment in layer.collections[0].get_segments()]
@@ -46,7 +47,8 @@ def test_low_l0_mse_has_a_pair_of_bars_a_k() -> None:
     (axes,) = drawn("low_l0_mse", errors()).axes
     assert [bar.get_height() for bar in axes.patches] == [1.0, 2.5, 0.5, 4.8]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["k = 9", "k = 5"]
-    assert [y for _, y in dots(axes)] == [0.5, 1.5, 2.0, 3.0], "a dot a seed"
+    (bars,) = [bars for bars in axes.collections if isinstance(bars, LineCollection)]
+    assert [segment[:, 1].tolist() for segment in bars.get_segments()] == [[0.5, 1.5], [2.0, 3.0]], "of the seeds"
     assert {text.get_text() for text in axes.texts} == {"1.00", "2.50", "0.50", "4.80"}
 
 
@@ -122,12 +124,14 @@ def test_mixing_is_the_mean_over_latents_against_the_correlation() -> None:
     np.testing.assert_allclose(np.asarray(line.get_ydata()), [-0.075, 0.005, 0.085], atol=1e-12)
     edges = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (edges.min(), edges.max()) == (pytest.approx(-0.08), pytest.approx(0.09)), "least to greatest"
-    assert len(dots(axes)) == 6, "a dot an SAE"
+    assert len(dots(axes)) == 3, "a dot a correlation"
     assert axes.get_title() == "k = 1.8; mean and range of 2 seeds"
     assert "correlation" in axes.get_xlabel()
 
 
 def test_mixing_at_several_ks_has_a_line_a_correlation() -> None:
-    (axes,) = drawn("mixing", mixed((1.7, 2.0))).axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ρ = −0.4", "ρ = 0", "ρ = +0.4"]
+    figure = drawn("mixing", mixed((1.7, 2.0)))
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["ρ = −0.4", "ρ = 0", "ρ = +0.4"]
     assert axes.get_xlabel() == "L0 (k)"
+    assert rule_of(axes) == [2.0]

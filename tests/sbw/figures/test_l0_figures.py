@@ -31,8 +31,8 @@ def test_a_recommendation_is_a_line_with_a_band_in_its_metrics_panel() -> None:
 def test_the_validation_has_a_panel_a_method_with_the_error_on_toys_it_was_not_made_on() -> None:
     figure = drawn("validation", recommended())
     assert [axes.get_title().split("\n")[1] for axes in figure.axes] == [
-        "median error 10%, 2 of 2",
-        "median error 50%, 2 of 2",
+        "median error 10%, 2 of 2 toys",
+        "median error 50%, 2 of 2 toys",
     ]
     assert "2 toys that the rule was not made on" in figure.get_suptitle()
 
@@ -41,7 +41,7 @@ def test_a_method_that_names_no_l0_has_no_point_there() -> None:
     (table,) = recommended()
     table.loc[(table["toy"] == "b") & (table["method"] == "c_dec"), ["l0", "low", "high"]] = None
     figure = drawn("validation", [table])
-    assert figure.axes[0].get_title().endswith("median error 10%, 1 of 2")
+    assert figure.axes[0].get_title().endswith("median error 10%, 1 of 2 toys")
 
 
 @pytest.mark.parametrize("metrics", [1, 2])
