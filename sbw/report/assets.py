@@ -22,14 +22,15 @@ a { color: var(--link); }
 h1 { line-height: 1.2; }
 h2 { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line); scroll-margin-top: 1rem; }
 figure { margin: 1.2rem 0; padding: .8rem; background: #fff; border: 1px solid var(--line); border-radius: 6px;
-  color: #1b1b1b; }
+  color: #1b1b1b; overflow-x: auto; }
 figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .table { overflow-x: auto; margin: 1.2rem 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { background: var(--raised); }
+th { background: var(--raised); white-space: nowrap; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+th button::after { content: " \\2195"; color: var(--faint); font-weight: 400; }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
 td strong { color: var(--no); }
@@ -39,10 +40,13 @@ pre { background: var(--raised); padding: .8rem 1rem; overflow-x: auto; border-r
   body { display: block; }
   nav { position: static; max-height: none; padding-bottom: 0; }
   nav li { display: inline-block; }
+  td { min-width: 6rem; }
 }
+@media (prefers-color-scheme: dark) { figure { filter: brightness(.88); } }
 @media print { nav { display: none; } body { display: block; } }
 """
-"""Light and dark by the reader's setting; figures, which are drawn for paper, on a white card in both."""
+"""Light and dark by the reader's setting; figures, which are drawn for paper, on a white card in both, dimmed in the
+dark. On a narrow screen tables and figures scroll, rather than get too small to read."""
 
 SCRIPT = """\
 for (const table of document.querySelectorAll("table")) {

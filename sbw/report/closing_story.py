@@ -34,7 +34,7 @@ def public(results: Results) -> Section:
     low = 100 * (saes["l0"] < 100).mean()
     story = [
         f"SAELens's directory states the L0 of {count(len(saes), 'SAE')} of {count(saes['model'].nunique(), 'model')} "
-        f"that are selected here; their median is {plain(saes['l0'].median())}, and {number(low, 1)} % have less than "
+        f"that are selected here; their median is {plain(saes['l0'].median())}, and {number(low, 1)}% have less than "
         "100. The paper holds that most are too low: in its language models the metrics point to about 200.",
     ]
     rows = [

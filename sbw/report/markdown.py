@@ -23,7 +23,7 @@ def document(sections: Sequence[Section], sizes: Table, links: Mapping[str, str]
 
 
 def _overview(sections: Sequence[Section]) -> list[str]:
-    claims = [(section.title, claim) for section in sections for claim in section.claims]
+    claims = [(section, claim) for section in sections for claim in section.claims]
     holding, failing, untested = (
         [pair for pair in claims if pair[1].verdict == verdict] for verdict in (HOLDS, FAILS, NOT_TESTED)
     )
@@ -38,10 +38,10 @@ def _overview(sections: Sequence[Section]) -> list[str]:
     parts = [lead, counts]
     if failing:
         header = ["section", "claim", "paper", "ours", "tolerance"]
-        rows = [[escape(title), *_cells(claim)[:4]] for title, claim in failing]
+        rows = [[f"[{escape(of.title)}](#{slug(of.title)})", *_cells(claim, of)] for of, claim in failing]
         parts += ["These do not hold:", table(Table(header, rows), escaped=True)]
     if untested:
-        rows = [[escape(title), escape(claim.what), escape(claim.paper)] for title, claim in untested]
+        rows = [[escape(of.title), escape(claim.what), escape(claim.paper)] for of, claim in untested]
         parts += [
             "These are not tested by the params:",
             table(Table(["section", "claim", "paper"], rows), escaped=True),
@@ -54,7 +54,8 @@ def _section(section: Section, links: Mapping[str, str]) -> list[str]:
     parts += [f"![{escape(picture.alt)}]({links[picture.name]})" for picture in section.pictures]
     parts += [table(rows) for rows in section.tables]
     if section.claims:
-        parts.append(_claims(section.claims, f"#{slug(_params_title(section))}" if section.params else None))
+        rows = [[*_cells(claim, section), claim.verdict] for claim in section.claims]
+        parts.append(table(Table(["claim", "paper", "ours", "tolerance", "holds"], rows), escaped=True))
     if section.params:
         parts += [f"### {_params_title(section)}", "```yaml\n" + "\n".join(section.params) + "\n```"]
     return parts
@@ -62,15 +63,6 @@ def _section(section: Section, links: Mapping[str, str]) -> list[str]:
 
 def _params_title(section: Section) -> str:
     return f"Params of {section.title}"
-
-
-def _claims(claims: Sequence[Claim], params: str | None) -> str:
-    rows = []
-    for claim in claims:
-        what, paper, ours, tolerance = _cells(claim)
-        linked = f"[{ours}]({params})" if params and ours else ours
-        rows.append([what, paper, linked, tolerance, claim.verdict])
-    return table(Table(["claim", "paper", "ours", "tolerance", "holds"], rows), escaped=True)
 
 
 def slug(title: str) -> str:
@@ -87,8 +79,10 @@ def _failures(claims: Sequence[Claim]) -> list[str]:
     ]
 
 
-def _cells(claim: Claim) -> list[str]:
-    return [escape(cell) for cell in (claim.what, claim.paper, claim.ours, claim.tolerance)]
+def _cells(claim: Claim, section: Section) -> list[str]:
+    what, paper, ours, tolerance = (escape(cell) for cell in (claim.what, claim.paper, claim.ours, claim.tolerance))
+    linked = f"[{ours}](#{slug(_params_title(section))})" if section.params and ours else ours
+    return [what, paper, linked, tolerance]
 
 
 def table(rows: Table, *, escaped: bool = False) -> str:

@@ -33,8 +33,8 @@ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-sr
 <main>
 """
 _PRINTED_WIDTH = re.compile(r'<svg\b[^>]*\bwidth="([\d.]+)pt"')
-# Pixels a point: figures have the small type of print, so on a screen they are shown 1.3 times as large.
-_SCREEN = 1.3 * 96 / 72
+# Pixels a point. Figures have the small type of print: a screen shows them 1.3 times as large, if it is wide enough.
+_PRINTED, _SCREEN = 96 / 72, 1.3 * 96 / 72
 _TAIL = """</main>
 <script>
 {script}</script>
@@ -80,6 +80,7 @@ def _embed(tokens: Sequence[Token], svgs: Mapping[str, str]) -> None:
             image.attrSet("src", data_uri(svg))
             if width := _PRINTED_WIDTH.search(svg):
                 image.attrSet("width", str(round(float(width[1]) * _SCREEN)))
+                image.attrSet("style", f"min-width: {round(float(width[1]) * _PRINTED)}px")
             before.tag = after.tag = "figure"
 
 

@@ -1,5 +1,6 @@
 """What a section of the report is made of."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -49,4 +50,6 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(_flow(part) for part in value) + "]"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, str) and not value.isidentifier():
+        return json.dumps(value)  # YAML would read a bare * as something else
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,11 +1,15 @@
 """The Markdown says what was computed, also where the paper does not hold, and nothing can break out of it."""
 
+import re
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
 
 from sbw.params import Params
 from sbw.report.experiment_story import sizes
@@ -72,7 +76,7 @@ def test_a_claim_that_fails_is_said_at_the_top_and_in_its_section() -> None:
     text = written(spoiled(results()))
     top, part = text.split("\n## ")[0], section_of(text, "Too high")
     assert "1 do not" in top
-    assert "| Too high | k = 14: MCC |" in top
+    assert "| [Too high](#too-high) | k = 14: MCC |" in top
     assert "**This does not hold here:** k = 14: MCC." in part
     assert "ours: 1.0000 (1.0000 to 1.0000, 2 seeds); at 11: 0.9998 (0.9996 to 1.0000, 2 seeds)" in part
     assert part.count("| **no** |") == 1
@@ -111,6 +115,15 @@ def test_each_section_says_its_params() -> None:
     assert "\ntoys.main.num_features: 50\n" in section_of(text, "Set-up")
     assert "\nsweep.seeds: [0, 1]\n" in section_of(text, "The sweep")
     assert "\nexperiments.mixing_l0.ks: [1.7, 1.8, 1.9, 2]\n" in section_of(text, "Five features")
+
+
+def test_params_are_yaml_of_the_values_in_the_file() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", written(results()), flags=re.DOTALL)
+    said = {name: value for block in blocks for name, value in YAML(typ="safe").load(block).items()}
+    assert said["collect_l0.models"] == ["*"]
+    dumped = PARAMS.model_dump()
+    for name, value in said.items():
+        assert value == reduce(getitem, name.split("."), dumped), name
 
 
 def test_the_section_of_a_missing_experiment_is_left_out() -> None:

@@ -74,7 +74,7 @@ def test_every_figure_is_inside_and_has_an_alt_text(page: Page) -> None:
     assert len(images) == len(page.all("figure")) == 21
     assert all(image["alt"] for image in images)
     assert {image["src"] for image in images} == {data_uri(SVG)}
-    assert {image["width"] for image in images} == {"173"}
+    assert {(image["width"], image["style"]) for image in images} == {("173", "min-width: 133px")}
     assert base64.b64decode(data_uri(SVG).partition(",")[2]).decode() == SVG
 
 
