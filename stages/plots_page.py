@@ -14,7 +14,8 @@ FRAME = """<!doctype html>
 <title>sbw: plots</title>
 <style>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; background: #fff; color: #222; }}
-body > div {{ display: block !important; margin: 0 0 2rem; overflow-x: auto; border: 0 !important; }}
+body > div {{ display: block !important; width: fit-content; max-width: 100%; margin: 0 0 2rem; overflow-x: auto;
+  border: 0 !important; }}
 img {{ max-width: 100%; }}
 table {{ border-collapse: collapse; }}
 .vega-bindings {{ margin: .5rem 0; }}

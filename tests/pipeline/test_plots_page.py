@@ -80,12 +80,14 @@ def test_two_revisions_are_told_apart(reproduced: Clone) -> None:
     reproduced.dvc("plots", "diff", "HEAD", "nine", "--out", "page")
     script = """
     return [chart("Cosines of the latents").querySelectorAll(".mark-rect.role-mark path").length,
-            [...chart("Training loss").querySelectorAll(".role-legend text")].map(text => text.textContent)];
+            [...chart("Training loss").querySelectorAll(".role-legend text")].map(text => text.textContent),
+            [...chart("models with").querySelectorAll(".role-mark path")].map(path => path.getAttribute("d"))];
     """
-    (cells, legend), _ = asked(reproduced.root / "page/index.html", MARKS + script)
+    (cells, legend, bars), _ = asked(reproduced.root / "page/index.html", MARKS + script)
     assert cells == 2 * 2 * 50 * 50
     assert any("nine" in text for text in legend)
     assert any(text == "HEAD" for text in legend)
+    assert all(bars.count(bar) % 2 == 0 for bar in bars), "equal bars, none stacked"
 
 
 def test_templates_are_drawn_from_the_series(reproduced: Clone) -> None:
