@@ -1,5 +1,7 @@
 """The tables that figures and interactive plots are drawn from, one for both: small, tidy, and rounded."""
 
+from html import escape
+
 import pandas as pd
 
 DIGITS = 5
@@ -63,12 +65,13 @@ def mixings(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def public(saes: pd.DataFrame) -> pd.DataFrame:
-    """The L0 of the public SAEs that the params ask for, by model.
+    """The L0 of the public SAEs that the params ask for, by model; their names cannot be taken for HTML.
 
     Raises:
         ValueError: there is none.
     """
-    return selected(saes)[["model", "sae_id", "l0"]].sort_values(["model", "l0", "sae_id"])
+    names = {name: selected(saes)[name].map(escape) for name in ("model", "sae_id")}
+    return selected(saes)[["model", "sae_id", "l0"]].assign(**names).sort_values(["model", "l0", "sae_id"])
 
 
 def selected(saes: pd.DataFrame) -> pd.DataFrame:

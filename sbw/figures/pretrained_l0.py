@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sbw.figures.style import BLUE, ORANGE, new_figure, panels
+from sbw.figures.style import BLUE, ORANGE, new_figure, panels, short
 from sbw.params import PretrainedL0
 from sbw.series import public
 
@@ -46,5 +46,5 @@ def _histogram(axes: Axes, model: str, l0: pd.Series, edges: np.ndarray) -> None
     axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
     axes.set_title(
-        f"{model.rpartition('/')[2]} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6
+        f"{short(model.rpartition('/')[2])} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6
     )

@@ -64,6 +64,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def short(name: str, longest: int = 28) -> str:
+    """A name from outside as a figure can show it: cut where it is long, and no mathematics."""
+    return (name if len(name) <= longest else f"{name[: longest - 1]}…").replace("$", r"\$")
+
+
 def index_ticks(axes: Axes, columns: int, rows: int, step: int = 10) -> None:
     """Label every `step`-th column and row of a heatmap with its index."""
     for ticks, count in ((axes.set_xticks, columns), (axes.set_yticks, rows)):
