@@ -9,10 +9,13 @@ from stages.cli import one_of, run, whole_folder, write_json
 def main(params: Params, name: str) -> None:
     toy_params = params.toys[one_of("toy", name, list(params.toys))]
 
+    import torch
+
     from sbw.rng import seeded
     from sbw.tables import save_table
     from sbw.toy import CORRELATIONS, FEATURES, build_toy, correlation_table, feature_table, save_toy, toy_stats
 
+    torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy = build_toy(toy_params)
     feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
     stats = toy_stats(toy, feature_acts)

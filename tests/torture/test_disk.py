@@ -43,9 +43,8 @@ def test_a_full_disk(reproduced: Clone) -> None:
     original = (reproduced.root / "params.yaml").read_text()
     reproduced.set_params({"synthesize.eval_samples": 20_000})
     (reproduced.root / "original.yaml").write_text(original)
-    printed = on_a_small_disk(
-        reproduced, "dvc repro synthesize@main; mv original.yaml params.yaml; find data; dvc checkout; dvc status"
-    )
+    recovered = "mv original.yaml params.yaml; find data; dvc checkout; dvc status synthesize@main"
+    printed = on_a_small_disk(reproduced, f"dvc repro synthesize@main; {recovered}")
     assert "stages.synthesize: data/toy/main could not be written" in printed
     assert "No space left on device" in printed
     assert "Traceback" not in printed

@@ -100,8 +100,8 @@ def test_a_hostile_name_is_no_toy_no_experiment_and_no_stage(
 
 
 def test_hostile_names_of_the_directory_are_shown_as_text(reproduced: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    releases = list(get_pretrained_saes_directory().values())[:40]
-    known = next(release for release in releases if any(release.expected_l0.values()))
+    releases = get_pretrained_saes_directory().values()
+    known = next(one for one in releases if any(one.expected_l0.values()) and any(one.neuronpedia_id.values()))
     directory = {"known": known, **{str(i): _renamed(known, name) for i, name in enumerate(HOSTILE)}}
     monkeypatch.setattr("sae_lens.loading.pretrained_saes_directory.get_pretrained_saes_directory", lambda: directory)
     monkeypatch.setattr("sbw.directory.get_pretrained_saes_directory", lambda: directory)
