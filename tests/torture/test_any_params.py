@@ -77,7 +77,7 @@ def test_every_document_runs_or_is_refused_by_name(
     counts = {"ran": 0, "refused": 0}
 
     @settings(
-        max_examples=1000 if torture else 40,
+        max_examples=500 if torture else 40,
         deadline=None,
         derandomize=True,
         database=None,

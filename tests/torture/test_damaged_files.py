@@ -21,8 +21,8 @@ from stages.cli import read_json
 from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import outputs
 
-FILES = {False: 40, True: 1500}
-REPAIRS = {False: 2, True: 60}
+FILES = {False: 40, True: 500}
+REPAIRS = {False: 2, True: 30}
 
 
 def _sae(path: Path) -> tuple[Any, ...]:
