@@ -57,7 +57,7 @@ test: environment ## every test
 
 .PHONY: torture
 torture: environment ## kills, damaged files and drawn params by the hundred, where `make test` has a few of each
-	pytest tests/torture --torture
+	pytest tests/torture --torture -rP
 
 .PHONY: check
 check: environment ## lint, format and types

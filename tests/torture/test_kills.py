@@ -30,9 +30,7 @@ KILLS = {False: 3, True: 10}
 LATEST_KILL = 12.0  # seconds after the start: importing SAELens takes about half of them
 
 
-def test_a_killed_run_ends_as_an_undisturbed_one(
-    fresh: Clone, undisturbed: Clone, life: int, torture: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_killed_run_ends_as_an_undisturbed_one(fresh: Clone, undisturbed: Clone, life: int, torture: bool) -> None:
     draw, kills, status = random.Random(life), 0, 1
     targets = TARGETS if torture else TARGETS[:1]
     while status:
@@ -48,8 +46,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(
     reference = lock(undisturbed)
     assert all(reference[name] == entry for name, entry in lock(fresh).items())
     assert not list(fresh.root.rglob("*.partial"))
-    with capsys.disabled():
-        print(f"life {life}: {kills} kills survived")
+    print(f"life {life}: {kills} kills survived")
 
 
 def _repro(clone: Clone, targets: list[str], kill_after: float | None, draw: random.Random) -> tuple[int, str]:
