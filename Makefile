@@ -23,6 +23,10 @@ $(INSTALLED): requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
+$(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-llm.txt
+	touch $@
+
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date
 	python -m stages.check
@@ -51,8 +55,13 @@ plots: repro ## a page of interactive plots that needs no network, dvc_plots/ind
 validation: environment ## the recommendation tried on 32 toys whose L0 is known
 	dvc repro stages/validation/dvc.yaml
 
+.PHONY: llm
+llm: environment $(INSTALLED)-llm ## SAEs on a real language model: harvested, trained, evaluated, shown
+	python -m stages.check
+	dvc repro stages/llm/dvc.yaml
+
 .PHONY: test
-test: environment ## every test
+test: environment $(INSTALLED)-llm ## every test
 	pytest
 
 .PHONY: torture

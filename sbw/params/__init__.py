@@ -7,6 +7,7 @@ from sbw.params.base import ParamsError
 from sbw.params.data import CollectL0, Correlation, LinearFiring, ToyParams, ZipfFiring
 from sbw.params.document import Params, load_document, load_params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
+from sbw.params.llm import Llm, LlmBatchTopK, LlmEvals, LlmJumpReLU, LlmSae, LlmTraining
 from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep, Train, Training, Transition
 from sbw.params.validation import KnownToy, LogSweep, Validation
 
@@ -20,6 +21,12 @@ __all__ = [
     "JumpReLU",
     "KnownToy",
     "LinearFiring",
+    "Llm",
+    "LlmBatchTopK",
+    "LlmEvals",
+    "LlmJumpReLU",
+    "LlmSae",
+    "LlmTraining",
     "LogSweep",
     "LowL0Mse",
     "Mixing",

@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 from sbw.params.base import Count, Name, ParamsError, Section, Seed, require
 from sbw.params.data import CollectL0, Synthesize, ToyParams
 from sbw.params.figures import Figures
+from sbw.params.llm import Llm
 from sbw.params.training import AnyExperiment, AutomaticL0, Saes, Sweep, Train, Training
 
 
@@ -47,6 +48,7 @@ class Params(Section):
     evaluate: Evaluate
     recommend: Recommend
     audit: Audit
+    llm: Llm
     figures: Figures
 
     @model_validator(mode="after")

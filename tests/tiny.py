@@ -1,0 +1,58 @@
+"""A language model of two blocks with random weights, its texts, and SAEs of it: seconds instead of minutes."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from sae_lens import SAE, JumpReLUSAE, JumpReLUSAEConfig
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from sbw.llm.corpus import save_corpus, split
+from sbw.rng import drawing_from, seeded
+
+HOOK, CONTEXT, WIDTH = "blocks.0.hook_out", 16, 16
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+"""A token that would be a tag and end a script, were it put into a page as it is."""
+
+
+def write_model(folder: Path) -> None:
+    """A tiny Llama whose tokens are bytes, and a hostile one, as an ordinary folder."""
+    tokenizer = _tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=256, initializer_range=0.5, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    with drawing_from(seeded(0)):
+        LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def write_corpus(folder: Path) -> None:
+    """Sixty texts, of which six are held out; some have the hostile token."""
+    texts = [f"text {i}: {'abc' * (i % 7)} and {i * i}{HOSTILE if i % 4 == 0 else '.'}" for i in range(60)]
+    save_corpus(split(pd.DataFrame({"text": texts, "dataset": "tiny"}), 0.1, 0), folder)
+
+
+def random_sae(d_sae: int = 24, threshold: float = 0.5) -> SAE:
+    """An untrained SAE of the tiny model, whose last latent never fires."""
+    sae = JumpReLUSAE(JumpReLUSAEConfig(d_in=WIDTH, d_sae=d_sae))
+    generator = seeded(1)
+    sae.W_dec.data = torch.randn(d_sae, WIDTH, generator=generator)
+    sae.W_enc.data = sae.W_dec.data.T.contiguous() / WIDTH
+    sae.threshold.data[:] = threshold
+    sae.b_enc.data[-1] = -1e6
+    metadata = sae.cfg.metadata
+    metadata.model_name, metadata.hook_name, metadata.hook_head_index = "tiny", HOOK, None
+    metadata.context_size, metadata.prepend_bos = CONTEXT, True
+    return sae
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_tokens([HOSTILE, " Mary"])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
