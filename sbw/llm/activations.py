@@ -1,0 +1,132 @@
+"""Activations of the language model, harvested once by SAELens's store and kept as shards of safetensors.
+
+Shapes: n tokens, c contexts, t tokens a context, d width of the activations.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+from datasets import IterableDataset, load_dataset
+from jaxtyping import Float, Int
+from sae_lens import ActivationsStore
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from sbw.llm.model import Model, special_tokens
+from sbw.rng import seeded
+from sbw.workers import in_parallel, processors
+
+SHARD = 1024
+"""Contexts a shard."""
+
+
+def load_texts(folder: Path) -> IterableDataset:
+    """The texts in a folder of Parquet files, read as they are needed."""
+    return load_dataset("parquet", data_files=str(folder / "*.parquet"), split="train", streaming=True)
+
+
+@contextmanager
+def untokenised() -> Iterator[None]:
+    """For opening a store: it need not be told that texts are not tokenised, a hundredth of the forward pass."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Dataset is not tokenized")
+        yield
+
+
+def open_store(model: Model, texts: Path, hook: str, context_size: int, batch_size: int) -> ActivationsStore:
+    """SAELens's store over a folder of texts, joined into contexts that each begin with the model's token for that."""
+    with untokenised():
+        return ActivationsStore(
+            model=model,
+            dataset=load_texts(texts),
+            streaming=True,
+            hook_name=hook,
+            hook_head_index=None,
+            context_size=context_size,
+            d_in=model.cfg.d_model,
+            n_batches_in_buffer=1,
+            total_training_tokens=0,
+            store_batch_size_prompts=batch_size,
+            train_batch_size_tokens=batch_size,
+            prepend_bos=True,
+            normalize_activations="none",
+            device=torch.device("cpu"),
+            dtype="float32",
+        )
+
+
+def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: int) -> Int[Tensor, "c t"]:
+    """The store's first contexts, as few as hold so many tokens that are not special.
+
+    Raises:
+        ValueError: all its texts together hold fewer.
+    """
+    contexts, found = [], 0
+    while found < tokens:
+        try:
+            contexts.append(store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False))
+        except StopIteration:
+            raise ValueError(f"`llm.harvest.tokens` must be at most {found}, all that the texts have") from None
+        found += int((~torch.isin(contexts[-1], special)).sum())
+    return torch.cat(contexts)
+
+
+def harvest(model: Model, store: ActivationsStore, tokens: int, batch_size: int, folder: Path) -> None:
+    """Write the activations at the store's hook of so many tokens that are not special, in the model's own dtype.
+
+    Where the model is on the CPU, the shards are dealt out to a process a processor, each with one thread, so that
+    sums do not depend on how many there are.
+    """
+    special = special_tokens(model).cpu()
+    contexts = contexts_with(store, special, tokens)
+    wanted = ~torch.isin(contexts, special)
+    wanted &= wanted.flatten().cumsum(0).view_as(wanted) <= tokens
+    shards = list(enumerate(zip(torch.split(contexts, SHARD), torch.split(wanted, SHARD), strict=True)))
+    shares = min(processors(), len(shards)) if model.cfg.device == "cpu" else 1
+    write = partial(_write_shards, store=store, batch_size=batch_size, folder=folder, dtype=model.cfg.dtype)
+    in_parallel([partial(write, shards[share::shares], quiet=share > 0) for share in range(shares)])
+
+
+def load_activations(folder: Path) -> Float[Tensor, "n d"]:
+    """The activations that `harvest` wrote.
+
+    Raises:
+        FileNotFoundError: the folder has none.
+    """
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no activations: no *.safetensors is in it")
+    return torch.cat([load_file(path)["activations"] for path in paths])
+
+
+def shuffled(
+    activations: Float[Tensor, "n d"], batch_size: int, scale: float, seed: int
+) -> Iterator[Float[Tensor, "b d"]]:
+    """Every activation once, times `scale`, in full batches and in an order drawn from `seed`."""
+    order = torch.randperm(len(activations), generator=seeded(seed))
+    for rows in torch.split(order[: len(order) // batch_size * batch_size], batch_size):
+        yield activations[rows].float() * scale
+
+
+@torch.no_grad()
+def _write_shards(
+    shards: list[tuple[int, tuple[Tensor, Tensor]]],
+    store: ActivationsStore,
+    batch_size: int,
+    folder: Path,
+    dtype: torch.dtype,
+    quiet: bool,
+) -> None:
+    total = sum(int(wanted.sum()) for _, (_, wanted) in shards)
+    with tqdm(total=total, desc="harvest", unit="token", unit_scale=True, disable=quiet or None) as bar:
+        for index, (contexts, wanted) in shards:
+            kept = []
+            for batch, mask in zip(torch.split(contexts, batch_size), torch.split(wanted, batch_size), strict=True):
+                kept.append(store.get_activations(batch.to(store.model.cfg.device))[mask].to(dtype))
+                bar.update(len(kept[-1]))
+            save_file({"activations": torch.cat(kept)}, folder / f"activations-{index:05d}.safetensors")
