@@ -1,0 +1,22 @@
+"""Train the SAEs of `llm.train` on the harvested activations, into data/llm/sae."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import run, whole_folder
+
+
+def main(params: Params) -> None:
+    from sbw.llm.activations import load_activations
+    from sbw.llm.model import label
+    from sbw.llm.training import Source, train_saes
+
+    llm = params.llm
+    activations = load_activations(Path("data/llm/activations"))
+    source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
+    with whole_folder(Path("data/llm/sae")) as folder:
+        train_saes(llm.train, activations, source, lambda name: folder / name)
+
+
+if __name__ == "__main__":
+    run(main, __doc__)
