@@ -1,0 +1,164 @@
+"""Every metric that SAELens's evals have of an SAE in a language model, as tables."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from sae_lens import SAE, ActivationsStore
+from sae_lens.evals import get_eval_everything_config, run_evals
+from sae_lens.training.activation_scaler import ActivationScaler
+
+from sbw.llm.activations import load_texts, untokenised
+from sbw.llm.model import Model
+from sbw.llm.subjects import Subject, require_fit
+from sbw.params import LlmEvals
+from sbw.tables import column
+from sbw.workers import in_parallel, processors
+
+GROUPS = {
+    "reconstruction quality": {
+        "explained_variance": "1 - E|x - x̂|² / total variance of x (about its mean)",
+        "explained_variance_legacy": "mean over tokens of 1 - |x - x̂|² / |x - E x|², SAELens's former definition",
+        "mse": "mean squared error, summed over the width",
+        "cossim": "mean cosine similarity of input and reconstruction",
+    },
+    "magnitude": {
+        "l2_norm_in": "mean norm of the input",
+        "l2_norm_out": "mean norm of the reconstruction",
+        "l2_ratio": "mean ratio of the reconstruction's norm to the input's",
+        "relative_reconstruction_bias": "E|x̂|² / E(x·x̂): below 1, the reconstruction shrinks",
+    },
+    "behaviour": {
+        "ce_loss_score": "share of the loss that zeros cost and the SAE gives back",
+        "ce_loss_without_sae": "cross-entropy of the next token, in nats, of the model as it is",
+        "ce_loss_with_sae": "… with the SAE's reconstruction in place of the activations",
+        "ce_loss_with_ablation": "… with zeros in their place",
+        "kl_div_score": "as ce_loss_score, for the divergence from the model's own predictions",
+        "kl_div_with_sae": "KL divergence from the model's own predictions, in nats, with the SAE",
+        "kl_div_with_ablation": "… with zeros",
+    },
+    "sparsity": {
+        "l0": "active latents a token",
+        "l1": "sum of the activations of latents a token",
+    },
+    "scale": {
+        "total_tokens_eval_reconstruction": "tokens on which the model ran with the SAE in it",
+        "total_tokens_eval_sparsity_variance": "tokens on which the SAE's own metrics were taken",
+    },
+}
+"""The metrics by what they tell, as SAELens's tutorial groups them."""
+
+EVALS = pa.schema(
+    [
+        column("sae", pa.string(), "its folder, or release/sae_id"),
+        column("architecture", pa.string(), "that it was trained as"),
+        column("k", pa.float64(), "active latents a token that it was trained for; null where it was not for a number"),
+        column("d_sae", pa.int64(), "number of latents"),
+        column("model", pa.string(), "model that it says it is of"),
+        column("hook", pa.string(), "where its activations are taken"),
+        *(column(name, pa.float64(), f"{group}: {meaning}") for group, metrics in GROUPS.items()
+          for name, meaning in metrics.items()),
+    ]
+)  # fmt: skip
+FEATURES = pa.schema(
+    [
+        column("sae", pa.string(), "as in the evals"),
+        column("latent", pa.int64(), "index of the latent"),
+        column("feature_density", pa.float64(), "share of the tokens on which it fires"),
+        column("log10_density", pa.float64(), "log10 of the density plus 1e-10: -10 where it never fires"),
+        column("consistent_activation_heuristic", pa.float64(),
+               "tokens it fires on in a context, where it fires at all; null where it never does"),
+        column("encoder_bias", pa.float64(), "b_enc; null where the SAE has none"),
+        column("encoder_norm", pa.float64(), "norm of its column of W_enc"),
+        column("encoder_decoder_cosine_sim", pa.float64(), "cosine of its column of W_enc with its row of W_dec"),
+    ]
+)  # fmt: skip
+
+
+def evaluate(
+    subjects: list[Subject], model: Model, texts: Path, context_size: int, params: LlmEvals
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of `EVALS`, one an SAE, and of `FEATURES`, one a latent of each; NaN where a metric does not exist.
+
+    On the CPU the SAEs are dealt out to a process a processor, each with one thread.
+
+    Args:
+        subjects: the SAEs.
+        model: what they are of.
+        texts: folder of Parquet files with a column `text`.
+        context_size: tokens a context, for SAEs that do not state their own.
+        params: how many batches.
+
+    Raises:
+        ValueError: an SAE cannot be loaded, or is not of this model.
+    """
+    one = partial(_evaluate_one, model=model, texts=texts, context_size=context_size, params=params)
+    shares = min(processors(), len(subjects)) if model.cfg.device == "cpu" else 1
+    dealt = [subjects[share::shares] for share in range(shares)]
+    found = in_parallel([partial(_each, one, some) for some in dealt])
+    rows = [found[i % shares][i // shares] for i in range(len(subjects))]
+    return pd.DataFrame([row for row, _ in rows])[EVALS.names], pd.concat([features for _, features in rows])
+
+
+def metrics_of(
+    sae: SAE[Any], model: Model, texts: Path, context_size: int, params: LlmEvals
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """What `run_evals` finds: the metrics of the SAE by name, and those of its latents."""
+    context = sae.cfg.metadata.context_size or context_size
+    sae.cfg.metadata.prepend_bos = sae.cfg.metadata.prepend_bos is not False
+    with untokenised():
+        store = ActivationsStore.from_sae(
+            model, sae, dataset=load_texts(texts), context_size=context, store_batch_size_prompts=params.batch_size
+        )
+    config = get_eval_everything_config(
+        batch_size_prompts=params.batch_size,
+        n_eval_reconstruction_batches=params.reconstruction_batches,
+        n_eval_sparsity_variance_batches=params.sparsity_batches,
+    )
+    groups, latents = run_evals(sae, store, model, ActivationScaler(), config)
+    return {name: value for group in groups.values() for name, value in group.items()}, latents
+
+
+def headline(evals: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """A few numbers of each SAE, for a JSON file."""
+    names = ["l0", "explained_variance", "ce_loss_score", "kl_div_score", "ce_loss_without_sae", "ce_loss_with_sae",
+             "ce_loss_with_ablation"]  # fmt: skip
+    return {row["sae"]: {name: float(f"{row[name]:.5g}") for name in names} for _, row in evals.iterrows()}
+
+
+def _evaluate_one(
+    subject: Subject, model: Model, texts: Path, context_size: int, params: LlmEvals
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    sae = subject.load()
+    require_fit(sae, subject.name, model)
+    metrics, latents = metrics_of(sae, model, texts, context_size, params)
+    metadata = sae.cfg.metadata
+    row = {
+        "sae": subject.name,
+        "architecture": metadata.training_architecture or sae.cfg.architecture(),
+        "k": getattr(sae.cfg, "k", None) or (metadata.training_architecture_details or {}).get("k"),
+        "d_sae": sae.cfg.d_sae,
+        "model": metadata.model_name,
+        "hook": metadata.hook_name,
+    }
+    return row | metrics, _features(subject.name, latents)
+
+
+def _features(name: str, latents: dict[str, list[float]]) -> pd.DataFrame:
+    density = np.array(latents["feature_density"])
+    return pd.DataFrame(
+        {
+            "sae": name,
+            "latent": range(len(density)),
+            **latents,
+            "log10_density": np.log10(density + 1e-10),
+            "encoder_bias": latents.get("encoder_bias", np.nan),
+        }
+    )[FEATURES.names]
+
+
+def _each(function: Any, items: list[Any]) -> list[Any]:
+    return [function(item) for item in items]

@@ -1,0 +1,34 @@
+"""Evaluate the trained SAEs, and those that `llm.evals` names, with every metric of SAELens's evals."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import run, whole, write_json
+
+OUT = Path("data/llm")
+
+
+def main(params: Params) -> None:
+    from sbw.llm.evals import EVALS, FEATURES, evaluate, headline
+    from sbw.llm.model import load_model
+    from sbw.llm.subjects import subjects
+    from sbw.tables import save_table
+
+    llm = params.llm
+    found = subjects(OUT / "sae", llm.evals.folders, llm.evals.release, llm.evals.sae_id)
+    model = load_model(OUT / "model", llm.model_class, llm.dtype)
+    evals, features = evaluate(found, model, OUT / "corpus/held_out", llm.context_size, llm.evals)
+    numbers = headline(evals)
+    with (
+        whole(OUT / "evals.parquet") as table,
+        whole(OUT / "features.parquet") as latents,
+        whole(Path("data/metrics/llm/evals.json")) as path,
+    ):
+        save_table(evals, EVALS, table)
+        save_table(features, FEATURES, latents)
+        write_json(numbers, path)
+    print(evals[["sae", "k", *next(iter(numbers.values()))]].to_string(index=False, float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    run(main, __doc__)
