@@ -1,0 +1,148 @@
+"""A closer look at SAEs in the model: their L0 a token, the loss with them in it, and a task by one prompt.
+
+Everything runs under `torch.no_grad()`, not in inference mode, whose tensors no later step could train on.
+Shapes: c contexts, t tokens a context, v vocabulary.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from jaxtyping import Float, Int
+from sae_lens import SAE
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from sbw.llm.model import Model, special_tokens
+from sbw.tables import column
+
+L0 = pa.schema(
+    [
+        column("sae", pa.string(), "name of the SAE"),
+        column("l0", pa.int64(), "latents active on a token"),
+        column("tokens", pa.int64(), "tokens with so many; the first of a context and special ones are left out"),
+    ]
+)
+VARIANTS = pa.schema(
+    [
+        column("variant", pa.string(), "model: as it is; sae: its activations reconstructed; ablated: set to zero"),
+        column("sae", pa.string(), "name of the SAE; null for the other variants"),
+        column("ce_loss", pa.float64(), "cross-entropy of the next token on held-out texts, in nats"),
+        column(
+            "answer_rank",
+            pa.int64(),
+            "place of the answer among the tokens after the prompt, 1 the likeliest; the last of those that tie",
+        ),
+        column("answer_probability", pa.float64(), "probability of the answer after the prompt"),
+        column("top_token", pa.string(), "likeliest token after the prompt"),
+    ]
+)
+
+Edit = Callable[[Tensor, Any], Tensor]
+"""A hook that puts something else in the activations' place."""
+
+
+class _Change(NamedTuple):
+    variant: str
+    sae: str | None
+    hook: str
+    edit: Callable[[Tensor], Edit] | None
+    """Given the tokens, what to put in the activations' place; None for what they are."""
+
+
+class Task(NamedTuple):
+    """A prompt and the token that is to follow."""
+
+    prompt: str
+    answer: str
+
+
+@torch.no_grad()
+def l0_histogram(
+    saes: Mapping[str, SAE[Any]], model: Model, contexts: Int[Tensor, "c t"], batch_size: int
+) -> pd.DataFrame:
+    """How many tokens have how many active latents, the rows of `L0`."""
+    special, tables = special_tokens(model), []
+    hooks = {str(sae.cfg.metadata.hook_name) for sae in saes.values()}
+    for batch in torch.split(contexts, batch_size):
+        _, cache = model.run_with_cache(batch, names_filter=list(hooks), prepend_bos=False)
+        wanted = ~torch.isin(batch, special)
+        wanted[:, 0] = False
+        for name, sae in saes.items():
+            latents = sae.encode(cache[sae.cfg.metadata.hook_name])
+            tables.append(pd.DataFrame({"sae": name, "l0": (latents != 0).sum(dim=-1)[wanted].cpu().numpy()}))
+    counted = pd.concat(tables).value_counts(["sae", "l0"], sort=False)
+    return counted.rename("tokens").reset_index().sort_values(["sae", "l0"])[L0.names]
+
+
+@torch.no_grad()
+def variants(
+    saes: Mapping[str, SAE[Any]], model: Model, hook: str, contexts: Int[Tensor, "c t"], batch_size: int, task: Task
+) -> pd.DataFrame:
+    """The loss and the task of the model as it is, with each SAE's reconstruction, and with zeros at `hook`.
+
+    Raises:
+        ValueError: the answer is not one token.
+    """
+    special = special_tokens(model)
+    changes = [_Change("model", None, hook, None)]
+    changes += [_Change("sae", name, str(sae.cfg.metadata.hook_name), _reconstructed(sae, special))
+                for name, sae in saes.items()]  # fmt: skip
+    changes += [_Change("ablated", None, hook, lambda _: _zeros)]
+    prompt, answer = task_tokens(model, task)
+    rows = []
+    for change in changes:
+        losses = [_run(model, batch, "loss", change).item() * len(batch) for batch in torch.split(contexts, batch_size)]
+        scores = _run(model, prompt, "logits", change)[0, -1].float().softmax(dim=-1)
+        rows.append((change.variant, change.sae, sum(losses) / len(contexts), *_judged(scores, answer, model)))
+    return pd.DataFrame(rows, columns=VARIANTS.names)
+
+
+def task_tokens(model: Model, task: Task) -> tuple[Int[Tensor, "1 t"], int]:
+    """The prompt, begun as a context is, and the answer, as tokens.
+
+    Raises:
+        ValueError: the answer is not one token.
+    """
+    tokenizer = model.tokenizer
+    prompt = tokenizer.encode(task.prompt, add_special_tokens=False)
+    answer = tokenizer.encode(task.answer, add_special_tokens=False)
+    if len(answer) != 1:
+        parts = ", ".join(repr(tokenizer.decode([token])) for token in answer)
+        raise ValueError(f"`llm.inspect.answer` must be one token of the model, got {len(answer)}: {parts}")
+    return torch.tensor([[tokenizer.bos_token_id, *prompt]], device=model.cfg.device), answer[0]
+
+
+@torch.no_grad()
+def own_loss(model: PreTrainedModel, contexts: Int[Tensor, "c t"], batch_size: int) -> float:
+    """The cross-entropy that transformers' model, without any hooks, says of itself."""
+    losses = [model(batch, labels=batch).loss.item() * len(batch) for batch in torch.split(contexts, batch_size)]
+    return sum(losses) / len(contexts)
+
+
+def _run(model: Model, tokens: Int[Tensor, "c t"], return_type: str, change: _Change) -> Tensor:
+    hooks = [(change.hook, change.edit(tokens))] if change.edit else []
+    return model.run_with_hooks(tokens, return_type=return_type, prepend_bos=False, fwd_hooks=hooks)
+
+
+def _judged(scores: Float[Tensor, " v"], answer: int, model: Model) -> tuple[int, float, str]:
+    rank = int((scores >= scores[answer]).sum())  # behind all that are as likely: a model of zeros ranks them equal
+    return rank, scores[answer].item(), model.tokenizer.decode([int(scores.argmax())])
+
+
+def _reconstructed(sae: SAE[Any], special: Int[Tensor, " s"]) -> Callable[[Tensor], Edit]:
+    def at(tokens: Tensor) -> Edit:
+        untouched = torch.isin(tokens, special)[..., None]
+
+        def edit(x: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+            return torch.where(untouched, x, sae.decode(sae.encode(x)).to(x.dtype))
+
+        return edit
+
+    return at
+
+
+def _zeros(x: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+    return torch.zeros_like(x)

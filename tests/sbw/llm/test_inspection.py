@@ -1,0 +1,75 @@
+"""What the inspection says of an SAE in the model is what the model does with it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sae_lens import ActivationsStore, StandardSAE, StandardSAEConfig
+from transformers import AutoModelForCausalLM
+
+from sbw.llm.inspection import L0, Task, l0_histogram, own_loss, task_tokens, variants
+from sbw.llm.model import Model, special_tokens
+from tests.tiny import HOOK, WIDTH, random_sae
+
+TASK = Task("John gave the bag to", " Mary")
+
+
+def perfect_sae() -> StandardSAE:
+    """Reconstructs every activation: a latent for each direction and its opposite."""
+    sae = StandardSAE(StandardSAEConfig(d_in=WIDTH, d_sae=2 * WIDTH))
+    sae.W_dec.data = torch.cat([torch.eye(WIDTH), -torch.eye(WIDTH)])
+    sae.W_enc.data = sae.W_dec.data.T.contiguous()
+    sae.cfg.metadata.hook_name = HOOK
+    return sae
+
+
+@pytest.fixture
+def contexts(store: ActivationsStore) -> Any:
+    return store.get_batch_tokens(6)
+
+
+def test_the_histogram_counts_every_token_but_the_first_and_the_special(model: Model, contexts: torch.Tensor) -> None:
+    sae = random_sae()
+    found = l0_histogram({"a": sae, "perfect": perfect_sae()}, model, contexts, batch_size=4)
+    assert list(found.columns) == L0.names
+    with torch.no_grad():
+        _, cache = model.run_with_cache(contexts, names_filter=[HOOK], prepend_bos=False)
+        l0 = (sae.encode(cache[HOOK]) > 0).sum(dim=-1)
+    wanted = ~torch.isin(contexts, special_tokens(model))
+    expected = l0[:, 1:][wanted[:, 1:]].bincount()
+    of_a = found[found["sae"] == "a"].set_index("l0")["tokens"]
+    assert of_a.to_dict() == {i: count for i, count in enumerate(expected.tolist()) if count}
+    assert set(found.loc[found["sae"] == "perfect", "l0"]) == {WIDTH}
+
+
+def test_a_perfect_sae_changes_nothing_and_zeros_do(model: Model, contexts: torch.Tensor, tiny: Path) -> None:
+    found = variants({"perfect": perfect_sae(), "poor": random_sae()}, model, HOOK, contexts, 4, TASK)
+    original, perfect, poor, ablated = (found.iloc[i] for i in range(4))
+    assert list(found["variant"]) == ["model", "sae", "sae", "ablated"]
+    assert perfect["ce_loss"] == pytest.approx(original["ce_loss"], rel=1e-5)
+    assert perfect["answer_probability"] == pytest.approx(original["answer_probability"], rel=1e-4)
+    assert perfect["answer_rank"] == original["answer_rank"]
+    assert abs(poor["ce_loss"] - original["ce_loss"]) > 1e-3
+    alone = AutoModelForCausalLM.from_pretrained(tiny / "model", dtype=torch.float32)
+    assert own_loss(alone, contexts, 4) == pytest.approx(original["ce_loss"], rel=1e-5)
+    vocabulary = alone.config.vocab_size
+    assert ablated["answer_probability"] == pytest.approx(1 / vocabulary, rel=1e-5)
+    assert ablated["answer_rank"] == vocabulary, "all are as likely, and ties count against the answer"
+
+
+def test_the_answer_must_be_one_token(model: Model) -> None:
+    prompt, answer = task_tokens(model, TASK)
+    assert prompt[0, 0] == model.tokenizer.bos_token_id
+    assert model.tokenizer.decode([answer]) == " Mary"
+    with pytest.raises(ValueError, match=r"`llm.inspect.answer` must be one token of the model, got 2: 'M', 'e'"):
+        task_tokens(model, Task("I gave it to", "Me"))
+
+
+def test_what_was_looked_at_can_still_be_trained(model: Model, contexts: torch.Tensor) -> None:
+    sae = random_sae()
+    l0_histogram({"a": sae}, model, contexts, 4)
+    variants({"a": sae}, model, HOOK, contexts, 4, TASK)
+    assert not any(tensor.is_inference() for tensor in [*sae.parameters(), *model.parameters()])
+    sae(torch.randn(3, WIDTH)).sum().backward()
+    assert sae.W_dec.grad is not None
