@@ -1,0 +1,1 @@
+"""Figures of SAEs on a language model: data frames in, a matplotlib figure out."""

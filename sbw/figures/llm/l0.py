@@ -1,0 +1,32 @@
+"""How many latents of an SAE are active on a token."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.style import BLUE, RED, new_figure, panels
+from sbw.params import Panels
+
+
+def draw(histogram: pd.DataFrame, params: Panels) -> Figure:
+    """A histogram of the L0 of single tokens, a panel an SAE, with its mean; all on the same logarithmic axis."""
+    saes = histogram["sae"].unique()
+    columns = min(params.columns, len(saes))
+    rows = -(-len(saes) // columns)
+    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
+    edges = np.geomspace(max(histogram["l0"].min(), 0.8), histogram["l0"].max() * 1.05, 31)
+    for axes, name in zip(panels(figure, len(saes), columns, sharex=True), saes, strict=True):
+        of_sae = histogram[histogram["sae"] == name]
+        mean = np.average(of_sae["l0"], weights=of_sae["tokens"])
+        share = of_sae["tokens"] / of_sae["tokens"].sum()
+        axes.hist(of_sae["l0"].clip(lower=edges[0]), bins=edges.tolist(), weights=share, color=BLUE)
+        axes.axvline(mean, color=RED, linestyle="--", linewidth=0.9)
+        axes.set(xscale="log", title=f"{name}: mean {mean:.3g}")
+        axes.set_xticks([tick for tick in (1, 3, 10, 30, 100, 300, 1000) if edges[0] < tick < edges[-1]])
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("active latents on a token (log scale)", fontsize=7)
+    figure.supylabel("share of tokens", fontsize=7)
+    figure.suptitle("L0 of single tokens of held-out texts; dashed, the mean")
+    return figure

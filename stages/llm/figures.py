@@ -1,0 +1,33 @@
+"""Draw the figures of the SAEs on the language model, as plots/llm/NAME.svg and .pdf."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import run, whole_folder
+
+DATA = Path("data/llm")
+
+
+def main(params: Params) -> None:
+    from sbw.figures.llm import comparison, consistency, cosine, density, l0, scatter
+    from sbw.figures.style import save_figure, styled
+    from sbw.tables import load_table
+
+    size, focus = params.llm.figures, params.llm.focus
+    features, evals = load_table(DATA / "features.parquet"), load_table(DATA / "evals.parquet")
+    with styled(), whole_folder(Path("plots/llm")) as folder:
+        figures = {
+            "l0": l0.draw(load_table(DATA / "inspection/l0.parquet"), size),
+            "density": density.draw(features, size),
+            "consistency": consistency.draw(features, focus, size),
+            "scatter": scatter.draw(features, focus, size),
+            "cosine": cosine.draw(features, size),
+            "comparison": comparison.draw(evals, size),
+        }
+        for name, figure in figures.items():
+            for kind in ("svg", "pdf"):
+                save_figure(figure, folder / f"{name}.{kind}", kind)
+
+
+if __name__ == "__main__":
+    run(main, __doc__)
