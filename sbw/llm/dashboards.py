@@ -1,0 +1,104 @@
+"""Pages of sae-dashboard on what latents fire on and which tokens they promote; whole in themselves, no network needed.
+
+d3-selection.min.js is the part of d3 that they use, version 2.0.0 as in d3 6 (BSD licence beside it).
+"""
+
+import json
+import re
+import urllib.parse
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jaxtyping import Int
+from plotly.offline import get_plotlyjs
+from sae_lens import SAE
+from torch import Tensor
+
+from sbw.llm.model import Model, special_tokens
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1rem; background: #fff; color: #222; }}</style>
+<script>{scripts}</script>
+</head>
+<body>
+<h1>{title}</h1>
+{links}
+{dashboard}
+</body>
+</html>
+"""
+# A token is put into the page as text, but into the tooltip of a token as HTML.
+_UNESCAPED, _ESCAPED = "<code>${tok}</code>", "<code>${escaped(tok)}</code>"
+_ESCAPE = """
+const escaped = text => text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
+"""
+
+
+def dashboard(sae: SAE[Any], model: Model, contexts: Int[Tensor, "c t"], latents: Sequence[int], title: str) -> str:
+    """A page with a dashboard for each of the latents, all of which must fire on the contexts.
+
+    Args:
+        sae: a copy of the SAE of its own: its decoder norms are folded.
+        model: the model that it is of.
+        contexts: tokens to look at.
+        latents: which to show.
+        title: heading of the page.
+    """
+    from sae_dashboard.data_writing_fns import save_feature_centric_vis
+    from sae_dashboard.sae_vis_data import SaeVisConfig
+    from sae_dashboard.sae_vis_runner import SaeVisRunner
+
+    config = SaeVisConfig(
+        hook_point=str(sae.cfg.metadata.hook_name),
+        features=list(latents),
+        minibatch_size_tokens=16,
+        dtype="float32",
+        ignore_tokens=set(special_tokens(model).tolist()),
+    )
+    data = SaeVisRunner(config).run(encoder=sae, model=model, tokens=contexts)
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "page.html")
+        save_feature_centric_vis(data, file)
+        return whole_page(file.read_text(), title, quick_list_url(sae, latents, title))
+
+
+def whole_page(dashboard: str, title: str, url: str | None) -> str:
+    """A page out of what sae-dashboard writes: with its scripts inside, and with what it shows of texts escaped.
+
+    Raises:
+        ValueError: sae-dashboard writes something else than expected.
+    """
+    dashboard, fetched = re.subn(r'<script src="[^"]*"></script>\n?', "", dashboard)
+    dashboard, shown = dashboard.replace(_UNESCAPED, _ESCAPED), dashboard.count(_UNESCAPED)
+    # JSON inside a script: `<` stands in its strings alone, and a `</script>` among them would end the script.
+    dashboard, data = re.subn(
+        r"(?<=\n    return )(\{.*\})(?=;\n\}\n)", lambda found: found[1].replace("<", "\\u003c"), dashboard
+    )
+    if (fetched, shown, data) != (2, 3, 1):
+        raise ValueError(f"sae-dashboard writes its pages otherwise than in 0.8.0: found {(fetched, shown, data)}")
+    scripts = [Path(__file__).with_name("d3-selection.min.js").read_text(), get_plotlyjs(), _ESCAPE]
+    inside = "\n".join(scripts).replace("</script", "<\\/script")
+    links = f'<p><a href="{escape(url)}">These latents on Neuronpedia</a></p>' if url else ""
+    return PAGE.format(title=escape(title), scripts=inside, links=links, dashboard=dashboard)
+
+
+def quick_list_url(sae: SAE[Any], latents: Sequence[int], name: str) -> str | None:
+    """The URL of a list of latents on Neuronpedia, None where the SAE is not there.
+
+    As SAELens's `get_neuronpedia_quick_list`, which would also open a browser.
+    """
+    metadata = sae.cfg.metadata
+    if metadata.neuronpedia_id is None:
+        return None
+    layer = metadata.neuronpedia_id.split("/")[1]
+    features = [{"modelId": metadata.model_name, "layer": layer, "index": str(latent)} for latent in latents]
+    quoted = urllib.parse.quote(name), urllib.parse.quote(json.dumps(features))
+    return "https://neuronpedia.org/quick-list/?name={}&features={}".format(*quoted)
