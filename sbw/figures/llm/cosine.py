@@ -20,6 +20,6 @@ def draw(features: pd.DataFrame, params: Panels) -> Figure:
         axes.stairs(counts, edges, color=color, linewidth=1.0, label=str(name))
     axes.legend(frameon=False, loc="upper left")
     axes.set(xlabel="cosine of a latent's encoder and decoder", ylabel="latents",
-             title="Latents are read much as they are written")  # fmt: skip
+             title="Are latents read where they are written?")  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
     return figure

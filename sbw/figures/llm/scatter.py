@@ -1,5 +1,6 @@
 """What the encoder's weights look like, latent by latent."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -20,9 +21,10 @@ def draw(features: pd.DataFrame, name: str, params: Panels) -> Figure:
     figure = new_figure(3 * params.panel_width, 3 * params.panel_height)
     for row, below in zip(figure.subplots(3, 3, sharex="col"), _COLUMNS, strict=True):
         for axes, across in zip(row, _COLUMNS, strict=True):
+            edges = np.linspace(of_sae[across].min(), of_sae[across].max(), 41).tolist()
             for rows, color in ((of_sae[~firing], GREY), (of_sae[firing], BLUE)):
                 if across == below:
-                    axes.hist(rows[across], bins=40, color=color, alpha=0.8)
+                    axes.hist(rows[across], bins=edges, color=color, alpha=0.8)
                 else:
                     axes.scatter(rows[across], rows[below], s=2, color=color, alpha=0.4, linewidths=0, rasterized=True)
             axes.spines[["top", "right"]].set_visible(False)
