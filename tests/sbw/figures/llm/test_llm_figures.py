@@ -86,7 +86,7 @@ def test_density_counts_the_latents_that_never_fire_in_the_title() -> None:
 
 def test_consistency_has_a_point_a_firing_latent_and_both_histograms() -> None:
     above, middle, beside = drawn("consistency").axes
-    assert len(middle.collections[0].get_offsets()) == 49
+    assert np.shape(middle.collections[0].get_offsets())[0] == 49
     assert sum(bar.get_height() for bar in above.patches) == 49
     assert sum(bar.get_width() for bar in beside.patches) == 49
 
@@ -99,7 +99,7 @@ def test_scatter_is_a_matrix_of_all_latents_with_histograms_on_its_diagonal() ->
             if row == column:
                 assert sum(bar.get_height() for bar in panel.patches) == 50
             else:
-                assert sum(len(points.get_offsets()) for points in panel.collections) == 50
+                assert sum(np.shape(points.get_offsets())[0] for points in panel.collections) == 50
 
 
 def test_cosine_has_a_line_an_sae() -> None:
