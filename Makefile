@@ -53,6 +53,7 @@ plots: repro ## a page of interactive plots that needs no network, dvc_plots/ind
 
 .PHONY: validation
 validation: environment ## the recommendation tried on 32 toys whose L0 is known
+	python -m stages.check
 	dvc repro stages/validation/dvc.yaml
 
 .PHONY: llm

@@ -3,7 +3,6 @@
 import argparse
 import gc
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sbw.params import load_params
-from sbw.workers import die_with
 
-PARENT = os.getppid()
 PARAMS = Path("params.yaml")
 
 
@@ -23,9 +20,8 @@ def run(main: Callable[..., None], description: str | None, **arguments: str) ->
 
     A user's mistake (a refused value, a file that is missing or unreadable), a full disk and Ctrl-C end in one line on
     standard error; anything else is a fault of ours and keeps its traceback. `main` imports torch and SAELens itself,
-    so that a bad params.yaml is refused in half a second. A stage ends with the process that started it.
+    so that a bad params.yaml is refused in half a second.
     """
-    die_with(PARENT)
     gc.set_threshold(100_000)  # importing SAELens makes many objects and no garbage: a tenth of its time
     spec = sys.modules["__main__"].__spec__
     parser = argparse.ArgumentParser(prog=f"python -m {spec.name}" if spec else None, description=description)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from ruamel.yaml import YAML
 
 # pytest has a worker a processor: threads of their own would only wait for each other.
@@ -57,6 +58,12 @@ GENERATIONS = [
     ("recommend",),
     ("figures@", "experiment_figure@", "series"),
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run of the tests draws the same examples as the last one; the full counts draw new ones."""
+    settings.register_profile("sbw", derandomize=not config.getoption("--torture"), database=None)
+    settings.load_profile("sbw")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ DEAD_AFTER = 1000
 """Steps without firing after which a latent is dead: the `dead_feature_window` of SAELens's toy loop."""
 
 DIVERGED = 10
-"""Squared errors this many times those of no SAE at all, x̂ = 0, end a training."""
+"""Squared errors this many times those of no SAE at all, x̂ = 0, and those of the first step end a training."""
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # Adam's
 _LOWER_LR = "training diverged, try a lower `training.lr`"
@@ -94,6 +94,7 @@ class Replicas(ABC):
         self.w, self.g = Views(self.params, self.h, self.d), Views(self.grads, self.h, self.d)
         self.since_fired = like.new_zeros(self.r, self.h)
         self.done = 0
+        self.first_mse = like.new_zeros(self.r)  # until there has been a step
         self.none_dead_until = 0
         self.scratch = Scratch(like, self.r, self.h, self.d, 0)
         for ours, theirs in self._pairs():
@@ -128,6 +129,8 @@ class Replicas(ABC):
         torch.baddbmm(w.b_enc, w.W_enc, s.wide, out=s.pre)
         self._activate(s)
         torch.baddbmm(w.b_dec, w.W_dec.mT, s.z, out=s.wide).sub_(x)
+        if self.done == 0:
+            self.first_mse = self._mse(s)
         log = self._log(s, x) if logging else None
         # Gradients of half the summed squared error; the factor 2 / b comes last, on tensors that are small.
         torch.bmm(s.z, s.wide.mT, out=g.W_dec)
@@ -164,16 +167,23 @@ class Replicas(ABC):
         return self.since_fired > DEAD_AFTER if silence > DEAD_AFTER else None
 
     def _log(self, s: Scratch, x: Float[Tensor, "d b"]) -> StepLog:
-        b = s.z.shape[2]
-        mse = s.wide.square().sum(dim=(1, 2)) / b
-        power = x.square().sum() / b
-        if (mse > DIVERGED * power).any():
-            worst = int(mse.argmax())
-            raise self._diverged(
-                worst, f"its squared error {mse[worst]:.4g} dwarfs what there is to explain, {power:.4g}: {_LOWER_LR}"
-            )
+        b, mse = s.z.shape[2], self._mse(s)
+        self._require_bounded(mse, x.square().sum() / b)
         l0 = (s.z > 0).sum(dim=(1, 2)) / b
         return StepLog((mse + self._extra_loss(s)).tolist(), l0.tolist())
+
+    @staticmethod
+    def _mse(s: Scratch) -> Float[Tensor, " r"]:
+        return s.wide.square().sum(dim=(1, 2)) / s.wide.shape[2]
+
+    def _require_bounded(self, mse: Float[Tensor, " r"], power: Float[Tensor, ""]) -> None:
+        beyond = mse > DIVERGED * torch.maximum(self.first_mse, power)
+        if beyond.any():
+            i = int(beyond.int().argmax())
+            raise self._diverged(
+                i, f"its squared error is {mse[i]:.4g}, where no SAE at all has {power:.4g} and it began with "
+                f"{self.first_mse[i]:.4g}: {_LOWER_LR}"
+            )  # fmt: skip
 
     def _require_finite(self, values: Float[Tensor, "r n"], x: Float[Tensor, "d b"] | None) -> None:
         # A value that is not finite makes the sum so: one number to look at.

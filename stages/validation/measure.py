@@ -14,6 +14,7 @@ def main(_: Params, name: str) -> None:
     toy_params = params.toys[one_of("toy", name, list(params.toys))]
 
     import numpy as np
+    import torch
 
     from sbw.evaluation import Subject, evaluate, save_tables
     from sbw.experiments.grid import cells
@@ -22,6 +23,7 @@ def main(_: Params, name: str) -> None:
     from sbw.toy import Sample, build_toy
     from sbw.training import train_cells
 
+    torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy, count = build_toy(toy_params), toy_params.num_features
     ks = np.geomspace(1, count / 2, params.sweep.l0s).round(4).tolist()
     grid = Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=count, seeds=params.sweep.seeds)

@@ -26,6 +26,21 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
         save_table(pd.DataFrame({"x": [1.0]}), SCHEMA, tmp_path / "a")
 
 
+def test_another_name_of_a_column_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    save_table(pd.DataFrame({"length": [0.5]}), pa.schema([column("length", pa.float64(), "in metres")]), path)
+    path.write_bytes(path.read_bytes().replace(b"length", b"lengti"))
+    assert pq.read_table(path, page_checksum_verification=True).column_names == ["lengti"], "Parquet would take it"
+    with pytest.raises(ValueError, match=r"a\.parquet is not what was written"):
+        load_table(path)
+
+
+def test_a_table_of_another_maker_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"n": [1]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a\.parquet is not what was written"):
+        load_table(tmp_path / "a.parquet")
+
+
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(ValueError, match=r"broken\.parquet is not a readable Parquet table"):
