@@ -1,28 +1,25 @@
 """The decoder metrics of anybody's SAEs: a row an SAE, from its weights alone."""
 
-import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import torch
-from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 from tqdm import tqdm
 
 from sbw.directory import plain
+from sbw.listed import Listed, stated_l0
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
-from sbw.saes import load_sae
 from sbw.tables import column
 
 AUDIT = pa.schema(
     [
-        column("sae", pa.string(), "its folder, or release/sae_id"),
+        column("sae", pa.string(), "its folder below `audit.folder`, or release/sae_id"),
         column(
             "family", pa.string(), "what SAEs that can be compared have in common: architecture, shape, model, hook"
         ),
@@ -43,31 +40,6 @@ AGREEMENTS = pa.schema(
 MATCHED_UP_TO = 4096
 """Latents up to which decoders are matched with each other: the time goes with the cube of their number."""
 
-_L0_IN_NAME = re.compile(r"(?:^|[/_.-])(?:average_)?(?:l0|k)[_=-]?(\d+(?:\.\d+)?)(?=$|[/_-])", re.IGNORECASE)
-
-
-class Listed(NamedTuple):
-    """An SAE to be audited, not loaded yet."""
-
-    name: str
-    """Its folder, or release/sae_id."""
-    folder: Path | None
-    """Its folder; None for one of SAELens's directory."""
-    l0: float | None
-    """What its name or the directory states, if anything."""
-
-
-def in_folder(folder: Path) -> list[Listed]:
-    """The SAELens SAEs in a folder, at any depth, in the order of their names.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = sorted(path.parent for path in folder.rglob("cfg.json"))
-    if not found:
-        raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
-    return [Listed(plain(str(path)), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
-
 
 def in_directory(patterns: Sequence[str]) -> list[Listed]:
     """The SAEs of SAELens's directory whose `release/sae_id` a shell pattern matches.
@@ -86,12 +58,6 @@ def in_directory(patterns: Sequence[str]) -> list[Listed]:
     ]
 
 
-def stated_l0(name: str) -> float | None:
-    """The L0 that a name states, as `average_l0_105`, `l0=12.5` or `k=9` do; the last one, or None."""
-    stated = _L0_IN_NAME.findall(name)
-    return float(stated[-1]) if stated else None
-
-
 @torch.no_grad()
 def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of `AUDIT`, and those of `AGREEMENTS` for each two SAEs of one family and L0.
@@ -105,14 +71,14 @@ def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
     small = saes[saes["d_sae"] <= MATCHED_UP_TO]
     agreements = []
     for keys, alike in small.groupby(["family", "l0"]):
-        decoders = [_load(listed[i]).W_dec for i in alike.index] if len(alike) > 1 else []
+        decoders = [listed[i].load().W_dec for i in alike.index] if len(alike) > 1 else []
         pairs = [decoder_agreement(a, b) for a, b in combinations(decoders, 2)]
         agreements += [(*keys, agreement) for agreement in pairs]
     return saes, pd.DataFrame(agreements, columns=AGREEMENTS.names)
 
 
 def _row(one: Listed) -> dict[str, Any]:
-    sae = _load(one)
+    sae = one.load()
     metadata, d_in = sae.cfg.metadata, sae.cfg.d_in
     details = metadata.training_architecture_details or {}
     l0 = getattr(sae.cfg, "k", None) or details.get("k") or one.l0
@@ -130,18 +96,3 @@ def _row(one: Listed) -> dict[str, Any]:
         "c_dec": c_dec,
         "c_dec_over_null": c_dec / null_pairwise_cosine(d_in),
     }
-
-
-def _load(one: Listed) -> SAE[Any]:
-    if one.folder:
-        return load_sae(one.folder)
-    release, sae_id = one.name.split("/", 1)
-    try:
-        return SAE.from_pretrained(release, sae_id)
-    except (OSError, ValueError) as error:
-        entry = get_pretrained_saes_directory()[release]
-        raise ValueError(
-            f"{one.name} cannot be fetched from the Hugging Face hub: download {entry.saes_map[sae_id]} of "
-            f"{entry.repo_id} where the hub can be reached, save it by SAELens, and name its folder in `audit.folder` "
-            f"({error})"
-        ) from error

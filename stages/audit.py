@@ -7,8 +7,9 @@ from stages.cli import run, whole_folder, write_json
 
 
 def main(params: Params) -> None:
-    from sbw.audit import AGREEMENTS, AUDIT, audit, in_directory, in_folder
+    from sbw.audit import AGREEMENTS, AUDIT, audit, in_directory
     from sbw.evidence import audit_verdicts
+    from sbw.listed import in_folder
     from sbw.tables import save_table
 
     listed = in_folder(Path(params.audit.folder)) + in_directory(params.audit.hub)

@@ -11,9 +11,10 @@ from sae_lens import SAE, ActivationsStore
 from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.training.activation_scaler import ActivationScaler
 
+from sbw.listed import Listed
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.model import Model
-from sbw.llm.subjects import Subject, require_fit
+from sbw.llm.subjects import require_fit
 from sbw.params import LlmEvals
 from sbw.tables import column
 from sbw.workers import in_parallel, processors
@@ -79,7 +80,7 @@ FEATURES = pa.schema(
 
 
 def evaluate(
-    subjects: list[Subject], model: Model, texts: Path, context_size: int, params: LlmEvals
+    subjects: list[Listed], model: Model, texts: Path, context_size: int, params: LlmEvals
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of `EVALS`, one an SAE, and of `FEATURES`, one a latent of each; NaN where a metric does not exist.
 
@@ -130,7 +131,7 @@ def headline(evals: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _evaluate_one(
-    subject: Subject, model: Model, texts: Path, context_size: int, params: LlmEvals
+    subject: Listed, model: Model, texts: Path, context_size: int, params: LlmEvals
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     sae = subject.load()
     require_fit(sae, subject.name, model)

@@ -3,54 +3,16 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from sae_lens import SAE
 
 from sbw.directory import pretrained_saes
+from sbw.listed import Listed, in_folder
 from sbw.llm.model import Model, require_hook
-from sbw.saes import load_sae
 
 MATCH_COLUMNS = ["model", "release", "sae_id", "l0", "variance_explained", "neuronpedia_id"]
-
-
-class Subject(NamedTuple):
-    """An SAE that is not loaded yet."""
-
-    name: str
-    """Its folder below the one named, or release/sae_id."""
-    folder: Path | None
-    """Its folder; None for one of SAELens's directory."""
-
-    def load(self) -> SAE[Any]:
-        """A fresh copy of the SAE.
-
-        Raises:
-            FileNotFoundError, ValueError: it is not there, cannot be read, or cannot be fetched from the hub.
-        """
-        if self.folder:
-            return load_sae(self.folder)
-        release, sae_id = self.name.split("/", 1)
-        try:
-            return SAE.from_pretrained(release, sae_id)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"`llm.evals`: {self.name} cannot be fetched from the Hugging Face hub; where HF_HUB_OFFLINE is set, "
-                f"unset it to allow the look-up ({str(error).splitlines()[0]})"
-            ) from error
-
-
-def in_folder(folder: Path) -> list[Subject]:
-    """The SAELens SAEs in a folder, at any depth, in the order of their names.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = sorted((path.parent for path in folder.rglob("cfg.json")), key=_numbers_as_numbers)
-    if not found:
-        raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
-    return [Subject(str(path.relative_to(folder)) if path != folder else folder.name, path) for path in found]
 
 
 def matching(release: str, sae_id: str) -> pd.DataFrame:
@@ -75,17 +37,17 @@ def matching(release: str, sae_id: str) -> pd.DataFrame:
     return saes.loc[matched, MATCH_COLUMNS].reset_index(drop=True)
 
 
-def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -> list[Subject]:
+def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -> list[Listed]:
     """The SAEs trained here, those in the folders, and, if `release` is not empty, those it matches in the directory.
 
     Raises:
         ValueError: a folder has none, nothing matches, or two have one name.
     """
-    found = [subject for folder in (trained, *map(Path, folders)) for subject in in_folder(folder)]
+    found = [sae for folder in (trained, *map(Path, folders)) for sae in in_folder(folder)]
     if release:
         matches = matching(release, sae_id)
-        found += [Subject(f"{row.release}/{row.sae_id}", None) for row in matches.itertuples()]
-    names = [subject.name for subject in found]
+        found += [Listed(f"{row.release}/{row.sae_id}", None, row.l0) for row in matches.itertuples()]
+    names = [sae.name for sae in found]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f"`llm.evals.folders`: SAEs must have different names, got more than one {', '.join(doubled)}")
@@ -104,7 +66,3 @@ def require_fit(sae: SAE[Any], name: str, model: Model) -> None:
         raise ValueError(
             f"{name} takes activations {sae.cfg.d_in} wide, of {metadata.model_name}; those of `llm.model` are {width}"
         )
-
-
-def _numbers_as_numbers(path: Path) -> list[str | int]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))]

@@ -1,12 +1,12 @@
-"""Anybody's SAEs are measured by their decoders; what cannot be known or fetched is said."""
+"""Anybody's SAEs are measured by their decoders; what cannot be known is said."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from sae_lens import SAE
 
-from sbw.audit import AGREEMENTS, AUDIT, Listed, audit, in_directory, in_folder, stated_l0
+from sbw.audit import AGREEMENTS, AUDIT, audit, in_directory
+from sbw.listed import Listed, in_folder
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
 from sbw.saes import initial_jumprelu_sae, initial_sae, load_sae, save_sae
@@ -27,11 +27,6 @@ def jumprelu(folder: Path) -> None:
     save_sae(sae, folder)
 
 
-def test_saes_are_found_at_any_depth_in_order(folder: Path) -> None:
-    names = [str(Path(one.name).relative_to(folder)) for one in in_folder(folder)]
-    assert names == ["k3/seed0", "k3/seed1", "k5/seed0", "k5/seed1"]
-
-
 def test_a_row_has_the_metrics_of_the_decoder(folder: Path) -> None:
     saes, agreements = audit(in_folder(folder))
     assert list(saes.columns) == AUDIT.names
@@ -45,21 +40,6 @@ def test_a_row_has_the_metrics_of_the_decoder(folder: Path) -> None:
     assert len(agreements) == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "l0"),
-    [
-        ("layer_12/width_16k/average_l0_105", 105),
-        ("mine/l0=12.5", 12.5),
-        ("mine/L0-57/seed=0", 57),
-        ("k=9/seed=3", 9),
-        ("experiments/l0_coefficient=0.05/seed=0", None),
-        ("block40/seed", None),
-    ],
-)
-def test_the_l0_that_a_name_states(name: str, l0: float | None) -> None:
-    assert stated_l0(name) == l0
-
-
 def test_an_sae_without_a_k_has_the_l0_of_its_name(tmp_path: Path) -> None:
     jumprelu(tmp_path / "mine/l0_57")
     saes, _ = audit(in_folder(tmp_path / "mine"))
@@ -68,15 +48,8 @@ def test_an_sae_without_a_k_has_the_l0_of_its_name(tmp_path: Path) -> None:
 
 def test_an_l0_that_is_not_known_is_refused(tmp_path: Path) -> None:
     jumprelu(tmp_path / "mine/first")
-    with pytest.raises(
-        ValueError, match=r"the L0 of .*mine/first is not known: name its folder after it, as in `l0_57`"
-    ):
+    with pytest.raises(ValueError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):
         audit(in_folder(tmp_path / "mine"))
-
-
-def test_a_folder_without_saes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds no SAELens SAE: no folder in it has a cfg\.json"):
-        in_folder(tmp_path)
 
 
 def test_a_broken_sae_is_named(folder: Path) -> None:
@@ -95,17 +68,6 @@ def test_patterns_choose_from_the_directory() -> None:
 def test_a_pattern_that_matches_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`audit\.hub`: no SAE of SAELens's directory matches 'gemma/none'"):
         in_directory(["gemma/none"])
-
-
-def test_a_hub_that_cannot_be_reached_names_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*args: object, **kwargs: object) -> None:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(SAE, "from_pretrained", unreachable)
-    file = "layer_12/width_16k/average_l0_82 of google/gemma-scope-2b-pt-res"
-    message = f"{HUB} cannot be fetched .* download {file} .*no route"
-    with pytest.raises(ValueError, match=message):
-        audit([Listed(HUB, None, 50.0)])
 
 
 def test_large_decoders_are_not_matched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
-from sbw.audit import audit, in_folder
+from sbw.audit import audit
+from sbw.listed import in_folder
 from sbw.params import load_params
 from sbw.saes import initial_sae, load_sae, save_sae
 from sbw.tables import load_table

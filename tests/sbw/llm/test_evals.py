@@ -9,10 +9,10 @@ from sae_lens import ActivationsStore
 from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.training.activation_scaler import ActivationScaler
 
+from sbw.listed import in_folder
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.evals import EVALS, FEATURES, GROUPS, evaluate, headline
 from sbw.llm.model import Model
-from sbw.llm.subjects import Subject, in_folder
 from sbw.params import LlmEvals
 from sbw.tables import load_table, save_table
 from tests.tiny import CONTEXT, random_sae
@@ -21,7 +21,7 @@ PARAMS = LlmEvals(folders=[], release="", sae_id=".*", batch_size=3, reconstruct
 
 
 @pytest.fixture(scope="module")
-def found(model: Model, tiny: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[Subject]]:
+def found(model: Model, tiny: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[Listed]]:
     for threshold in (0.2, 0.5, 1):
         random_sae(threshold=threshold).save_model(tiny / "saes" / f"threshold_{threshold:g}")
     listed = in_folder(tiny / "saes")
@@ -29,7 +29,7 @@ def found(model: Model, tiny: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[Su
 
 
 def test_every_metric_equals_a_direct_call(
-    found: tuple[pd.DataFrame, pd.DataFrame, list[Subject]], model: Model, tiny: Path
+    found: tuple[pd.DataFrame, pd.DataFrame, list[Listed]], model: Model, tiny: Path
 ) -> None:
     evals, features, listed = found
     for subject in listed:
@@ -48,7 +48,7 @@ def test_every_metric_equals_a_direct_call(
 
 
 def test_a_latent_that_never_fires_has_null_not_minus_one(
-    found: tuple[pd.DataFrame, pd.DataFrame, list[Subject]], tmp_path: Path
+    found: tuple[pd.DataFrame, pd.DataFrame, list[Listed]], tmp_path: Path
 ) -> None:
     _, features, _ = found
     save_table(features, FEATURES, tmp_path / "features.parquet")
@@ -58,7 +58,7 @@ def test_a_latent_that_never_fires_has_null_not_minus_one(
     assert (silent["log10_density"] == -10).all()
 
 
-def test_the_tables_fit_their_schemas(found: tuple[pd.DataFrame, pd.DataFrame, list[Subject]], tmp_path: Path) -> None:
+def test_the_tables_fit_their_schemas(found: tuple[pd.DataFrame, pd.DataFrame, list[Listed]], tmp_path: Path) -> None:
     evals, _, listed = found
     save_table(evals, EVALS, tmp_path / "evals.parquet")
     loaded = load_table(tmp_path / "evals.parquet")
@@ -67,7 +67,7 @@ def test_the_tables_fit_their_schemas(found: tuple[pd.DataFrame, pd.DataFrame, l
     assert EVALS.field("mse").metadata[b"description"].startswith(b"reconstruction quality: ")
 
 
-def test_the_headline_is_of_each_sae(found: tuple[pd.DataFrame, pd.DataFrame, list[Subject]]) -> None:
+def test_the_headline_is_of_each_sae(found: tuple[pd.DataFrame, pd.DataFrame, list[Listed]]) -> None:
     numbers = headline(found[0])
     assert set(numbers) == {"threshold_0.2", "threshold_0.5", "threshold_1"}
     assert numbers["threshold_0.2"]["l0"] > numbers["threshold_1"]["l0"]

@@ -6,7 +6,7 @@ import pytest
 from sae_lens.evals import get_saes_from_regex
 
 from sbw.llm.model import Model
-from sbw.llm.subjects import MATCH_COLUMNS, Subject, in_folder, matching, require_fit, subjects
+from sbw.llm.subjects import MATCH_COLUMNS, matching, require_fit, subjects
 from tests.tiny import random_sae
 
 
@@ -15,17 +15,6 @@ def folder(tmp_path: Path) -> Path:
     for name in ("k_100", "k_20", "deep/k_3"):
         random_sae().save_model(tmp_path / name)
     return tmp_path
-
-
-def test_a_folder_gives_its_saes_in_the_order_of_their_numbers(folder: Path) -> None:
-    assert [subject.name for subject in in_folder(folder)] == ["deep/k_3", "k_20", "k_100"]
-    assert [subject.name for subject in in_folder(folder / "k_20")] == ["k_20"]
-    assert in_folder(folder)[0].load().cfg.d_sae == 24
-
-
-def test_a_folder_without_saes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds no SAELens SAE: no folder in it has a cfg.json"):
-        in_folder(tmp_path)
 
 
 def test_two_saes_of_one_name_are_refused(folder: Path) -> None:
@@ -53,12 +42,6 @@ def test_both_kinds_are_listed(folder: Path) -> None:
     found = subjects(folder, [], "gpt2-small-res-jb", r"blocks\.7\.hook_resid_pre")
     assert [subject.name for subject in found][-1] == "gpt2-small-res-jb/blocks.7.hook_resid_pre"
     assert len(found) == 4
-
-
-def test_an_sae_that_cannot_be_fetched_says_how_to_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match=r"cannot be fetched .*HF_HUB_OFFLINE is set, unset it to allow the look-up"):
-        Subject("gpt2-small-res-jb/blocks.7.hook_resid_pre", None).load()
 
 
 def test_an_sae_of_another_model_is_refused(model: Model) -> None:
