@@ -46,7 +46,7 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
     found = [sae for folder in (trained, *map(Path, folders)) for sae in in_folder(folder)]
     if release:
         matches = matching(release, sae_id)
-        found += [Listed(f"{row.release}/{row.sae_id}", None, row.l0) for row in matches.itertuples()]
+        found += [Listed(f"{row['release']}/{row['sae_id']}", None, row["l0"]) for _, row in matches.iterrows()]
     names = [sae.name for sae in found]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

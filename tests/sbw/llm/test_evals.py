@@ -9,7 +9,7 @@ from sae_lens import ActivationsStore
 from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.training.activation_scaler import ActivationScaler
 
-from sbw.listed import in_folder
+from sbw.listed import Listed, in_folder
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.evals import EVALS, FEATURES, GROUPS, evaluate, headline
 from sbw.llm.model import Model
