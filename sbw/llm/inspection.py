@@ -63,7 +63,7 @@ class Task(NamedTuple):
 def l0_histogram(
     saes: Mapping[str, SAE[Any]], model: Model, contexts: Int[Tensor, "c t"], batch_size: int
 ) -> pd.DataFrame:
-    """How many tokens have how many active latents, the rows of `L0`."""
+    """How many tokens have how many active latents, the rows of `L0`, in the order of the SAEs."""
     special, tables = special_tokens(model), []
     hooks = {str(sae.cfg.metadata.hook_name) for sae in saes.values()}
     for batch in torch.split(contexts, batch_size):
@@ -73,8 +73,8 @@ def l0_histogram(
         for name, sae in saes.items():
             latents = sae.encode(cache[sae.cfg.metadata.hook_name])
             tables.append(pd.DataFrame({"sae": name, "l0": (latents != 0).sum(dim=-1)[wanted].cpu().numpy()}))
-    counted = pd.concat(tables).value_counts(["sae", "l0"], sort=False)
-    return counted.rename("tokens").reset_index().sort_values(["sae", "l0"])[L0.names]
+    counted = pd.concat(tables).groupby(["sae", "l0"]).size().rename("tokens")
+    return counted.loc[list(saes)].reset_index()[L0.names]
 
 
 @torch.no_grad()

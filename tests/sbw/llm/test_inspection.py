@@ -31,8 +31,9 @@ def contexts(store: ActivationsStore) -> Any:
 
 def test_the_histogram_counts_every_token_but_the_first_and_the_special(model: Model, contexts: torch.Tensor) -> None:
     sae = random_sae()
-    found = l0_histogram({"a": sae, "perfect": perfect_sae()}, model, contexts, batch_size=4)
+    found = l0_histogram({"perfect": perfect_sae(), "a": sae}, model, contexts, batch_size=4)
     assert list(found.columns) == L0.names
+    assert list(found["sae"].unique()) == ["perfect", "a"]
     with torch.no_grad():
         _, cache = model.run_with_cache(contexts, names_filter=[HOOK], prepend_bos=False)
         l0 = (sae.encode(cache[HOOK]) > 0).sum(dim=-1)
