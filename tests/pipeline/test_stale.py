@@ -10,6 +10,7 @@ import networkx as nx
 import pytest
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
+from dvc.repo.index import Index
 from dvc.stage import PipelineStage
 from ruamel.yaml import YAML
 
@@ -111,22 +112,24 @@ def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str
 def plans(root: Path) -> dict[str, Any]:
     """What each stage of the main pipeline runs, reads and writes; DVC finds none of them changed."""
     with Repo(str(root)) as repo, repo.lock:
-        main = main_stages(repo)
-        assert not [stage.name for stage in main if stage.changed()]
-        return {stage.name: plan(stage) for stage in main}
+        main = main_pipeline(repo)
+        assert not [stage.name for stage in main.stages if stage.changed()]
+        return {stage.name: plan(stage) for stage in main.stages}
 
 
 def stale(root: Path, before: dict[str, Any]) -> set[str]:
     """The stages that run, read or write something else than before, or whose params have changed, and all that depend
     on their outputs. No file but params.yaml has changed, so no other need be looked at."""
     with Repo(str(root)) as repo, repo.lock:
-        changed = [stage for stage in main_stages(repo) if plan(stage) != before.get(stage.name) or new_params(stage)]
-        affected = [nx.ancestors(repo.index.graph, stage) | {stage} for stage in changed]
+        main = main_pipeline(repo)
+        changed = [stage for stage in main.stages if plan(stage) != before.get(stage.name) or new_params(stage)]
+        affected = [nx.ancestors(main.graph, stage) | {stage} for stage in changed]
         return {stage.name for stages in affected for stage in stages}
 
 
-def main_stages(repo: Repo) -> list[PipelineStage]:
-    return [stage for stage in repo.index.stages if stage.path_in_repo == "dvc.yaml"]
+def main_pipeline(repo: Repo) -> Index:
+    """Of the root, without the others: half of the time goes into reading them."""
+    return Index.from_file(repo, str(Path(repo.root_dir) / "dvc.yaml"))
 
 
 def plan(stage: PipelineStage) -> tuple[str, list[str], list[str]]:
