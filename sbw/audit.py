@@ -25,10 +25,13 @@ AUDIT = pa.schema(
         ),
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("setting", pa.float64(), "what SAEs that differ by their seed alone have in common: k, or the L0 stated"),
         column(
-            "l0", pa.float64(), "active latents a sample: as its metadata say, else its k, or what its name or the "
-            "directory states"
+            "setting", pa.float64(), "what SAEs that differ by their seed alone have in common: k, or the L0 stated"
+        ),
+        column(
+            "l0",
+            pa.float64(),
+            "active latents a sample: as its metadata say, else its k, or what its name or the directory states",
         ),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
@@ -76,9 +79,9 @@ def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
     small = saes[saes["d_sae"] <= MATCHED_UP_TO]
     agreements = []
     for keys, alike in small.groupby(["family", "setting"]):
-        loaded = [(listed[i].load().W_dec, l0) for i, l0 in alike["l0"].items()] if len(alike) > 1 else []
-        agreements += [(*keys, (l0_a + l0_b) / 2, decoder_agreement(a, b))
-                       for (a, l0_a), (b, l0_b) in combinations(loaded, 2)]  # fmt: skip
+        loaded = [(listed[i].load().W_dec, saes["l0"][i]) for i in alike.index] if len(alike) > 1 else []
+        for (a, l0_a), (b, l0_b) in combinations(loaded, 2):
+            agreements.append((*keys, (l0_a + l0_b) / 2, decoder_agreement(a, b)))
     return saes, pd.DataFrame(agreements, columns=AGREEMENTS.names)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from jaxtyping import Float, Int
-from sae_lens import SAE, ActivationsStore
+from sae_lens import SAE
 from torch import Tensor
 from tqdm import tqdm
 
@@ -111,23 +111,6 @@ class _Pass(NamedTuple):
     error: float
     square: float
     mean: Float[Tensor, " d"]
-
-
-def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int) -> int:
-    """How many tokens of the store's first contexts are not special.
-
-    Raises:
-        ValueError: its texts hold fewer contexts.
-    """
-    tokens = 0
-    for found in range(contexts):
-        try:
-            context = store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False)
-        except StopIteration:
-            allowed = f"at most {found}, all that the held-out texts have"
-            raise ValueError(f"`llm.sweep.contexts` must be {allowed}, got {contexts}") from None
-        tokens += int((~torch.isin(context, special)).sum())
-    return tokens
 
 
 def measure(
@@ -242,9 +225,7 @@ def _histogram_rows(sae: SAE[Any], x: Float[Tensor, "n d"], sigma: float, bins: 
     some = x[: max(1, _HISTOGRAM_OF // sae.cfg.d_sae)].float().to(sae.W_dec.device)
     projections = decoder_projections(some, sae.W_dec, sae.b_dec).cpu().numpy() / sigma
     counts, edges = np.histogram(projections, bins=bins, range=(-_RANGE, _RANGE))
-    return pd.DataFrame(
-        {"from": edges[:-1], "to": edges[1:], "density": counts / projections.size / np.diff(edges)}
-    )
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "density": counts / projections.size / np.diff(edges)})
 
 
 def _each(function: Any, items: Sequence[Any], quiet: bool) -> list[Any]:

@@ -187,13 +187,13 @@ def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, see
         saes: columns `k` and `l0`, a row an SAE.
         seed: of the draws, which are the same for all.
     """
-    l0, count = saes.groupby("k")["l0"].mean(), baseline["dataset"].nunique()
+    l0, count = saes.groupby("k")["l0"].mean().to_dict(), baseline["dataset"].nunique()
     drawn = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
     rows = []
     for measure in ("f1", "auc"):
-        for (k, latents), of_k in probes.groupby(["k", "latents"]):
+        for keys, of_k in probes.groupby(["k", "latents"]):
             values = of_k.groupby("dataset")[measure].mean().to_numpy()
-            rows.append((k, l0[k], latents, measure, *_interval(values, drawn), count))
+            rows.append((keys[0], l0[keys[0]], keys[1], measure, *_interval(values, drawn), count))
         values = baseline.groupby("dataset")[measure].mean().to_numpy()
         rows.append((math.nan, math.nan, None, measure, *_interval(values, drawn), count))
     return pd.DataFrame(rows, columns=SCORES.names).astype({"latents": "Int64"})

@@ -159,9 +159,7 @@ def top_examples(
     ]
 
 
-def _example(
-    acts: Float[Tensor, " t"], context: Int[Tensor, " t"], peak: int, tokenizer: Any, margin: int
-) -> _Example:
+def _example(acts: Float[Tensor, " t"], context: Int[Tensor, " t"], peak: int, tokenizer: Any, margin: int) -> _Example:
     window = slice(max(0, peak - margin), peak + margin + 1)
     tokens = [tokenizer.decode([token]) for token in context[window].tolist()]
     return _Example(tokens, (acts[window] / acts[peak]).tolist())

@@ -91,7 +91,9 @@ def initial(recipe: Recipe, d_in: int, d_sae: int, steps: int) -> TrainingSAE[An
 @torch.no_grad()
 def measured_l0(sae: SAE[Any], activations: Float[Tensor, "n d"]) -> float:
     """Active latents a token, on average."""
-    return float(torch.cat([(sae.encode(x.float()) > 0).sum(dim=1) for x in activations.split(_AT_ONCE)]).double().mean())
+    return float(
+        torch.cat([(sae.encode(x.float()) > 0).sum(dim=1) for x in torch.split(activations, _AT_ONCE)]).double().mean()
+    )
 
 
 def _train_share(
