@@ -137,7 +137,7 @@ def measure(
 
 
 def stability_rows(cells: Sequence[Cell], folder: Path) -> pd.DataFrame:
-    """The rows of `STABILITY`; none for SAEs of more than `MATCHED_UP_TO` latents, which would take too long to match."""
+    """The rows of `STABILITY`; none for SAEs of more than `MATCHED_UP_TO` latents, which take too long."""
     decoders = {cell: load_sae(folder / cell.name).W_dec.detach() for cell in cells}
     rows = [
         (a.k, a.seed, b.seed, decoder_agreement(decoders[a], decoders[b]))

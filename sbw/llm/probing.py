@@ -116,7 +116,9 @@ def last_token_activations(
     are padding; it stands behind a text, where a causal model does not look.
     """
     tokenizer = model.tokenizer
-    tokens = [tokenizer(text)["input_ids"][-longest:] for text in texts]
+    side, tokenizer.truncation_side = tokenizer.truncation_side, "left"  # a token that begins every text stays
+    tokens = tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
+    tokenizer.truncation_side = side
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
     stop = extract_stop_at_layer_from_tlens_hook_name(hook)
     padding, found = tokenizer.pad_token_id or 0, torch.empty(len(texts), model.cfg.d_model, dtype=model.cfg.dtype)

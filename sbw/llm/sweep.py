@@ -56,4 +56,4 @@ def headline(saes: pd.DataFrame, stability: pd.DataFrame) -> list[dict[str, floa
     """The main numbers of each k, means over its seeds, by rising k, to five digits; what is not known is left out."""
     means = saes.groupby("k")[_TOLD].mean().join(stability.groupby("k")["agreement"].mean())
     rows = means.reset_index().to_dict("records")
-    return [{name: float(f"{value:.5g}") for name, value in row.items() if pd.notna(value)} for row in rows]
+    return [{str(name): float(f"{value:.5g}") for name, value in row.items() if pd.notna(value)} for row in rows]

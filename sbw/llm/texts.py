@@ -1,4 +1,4 @@
-"""What latents of SAEs of several L0s fire on, side by side: for each latent of one SAE, those of the others most like it.
+"""What latents of SAEs of several L0s fire on, side by side: for each of one SAE, those of the others most like it.
 
 Shapes: c contexts, t tokens a context, n tokens, d width of the activations, h latents, m latents chosen.
 """
@@ -149,7 +149,7 @@ def counterparts(
 def top_examples(
     acts: Float[Tensor, "c t"], contexts: Int[Tensor, "c t"], tokenizer: Any, count: int, margin: int
 ) -> list[_Example]:
-    """The contexts on which a latent fires most, cut around the token on which it does; fewer where it fires on fewer."""
+    """The contexts on which a latent fires most, cut around the token on which it does; fewer if it fires on fewer."""
     peaks = acts.max(dim=1)
     best = peaks.values.argsort(descending=True, stable=True)[:count]
     return [

@@ -60,10 +60,12 @@ def train_saes(
     source: Source,
     place: Callable[[str], Path],
 ) -> None:
-    """Train an SAE of each recipe once over the activations, in an order drawn from the training's seed, into its place.
+    """Train an SAE of each recipe once over the activations, in an order drawn from the training's seed.
 
-    What else the training says holds for all; which SAEs it names does not matter here. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are folded into
-    the weights, so that the saved SAEs take activations as they are. A process a processor trains its share of them.
+    Each goes to the `place` of its name; all have the size, batches and rate of `training`, whose own list of SAEs does
+    not matter. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are
+    folded into the weights, so that the saved SAEs take activations as they are. A process a processor trains its share
+    of them.
     """
     shares = min(processors(), len(recipes)) if pick_device("auto") == "cpu" else 1
     train = partial(_train_share, training=training, activations=activations, source=source, place=place)

@@ -1,4 +1,4 @@
-"""Run the model on the texts of `llm.probing.datasets`: activations at each last token, in data/llm/probing/activations."""
+"""Run the model on the texts of `llm.probing.datasets`: activations of last tokens in data/llm/probing/activations."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ def main(params: Params) -> None:
 
     size, folders = params.llm.sweep.figures, [DATA / "sweep/measured" / folder_of(k) for k in params.llm.sweep.ks]
     saes, histograms, latents = (
-        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders])
+        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "histograms", "latents")
     )
     curves = load_table(DATA / "sweep/recommendation/curves.parquet")

@@ -1,4 +1,4 @@
-"""Harvest the model's activations on held-out texts, to measure the SAEs of the sweep on, into data/llm/sweep/held_out."""
+"""Harvest the activations on held-out texts, to measure the SAEs of the sweep on, into data/llm/sweep/held_out."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ def main(params: Params, value: str) -> None:
         one = partial(probe, load_sae(OUT / "sweep/sae" / cell.name), counts=probing.latents, seed=probing.seed)
         rows = over_datasets(one, probing.datasets, OUT / "probing/activations", probing.seed, cell.name)
         tables.append(rows.assign(k=cell.k, seed=cell.seed))
-    probes = pd.concat(tables)[PROBES.names]
+    probes = pd.concat(tables, ignore_index=True)[PROBES.names]
     with whole(OUT / f"probing/saes/{folder_of(k)}.parquet") as path:
         save_table(probes, PROBES, path)
     print(probes.groupby(["seed", "latents"])[["f1", "auc"]].mean().to_string(float_format="%.4g"))

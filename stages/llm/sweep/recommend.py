@@ -18,7 +18,7 @@ def main(params: Params) -> None:
 
     folders = [OUT / "measured" / folder_of(k) for k in params.llm.sweep.ks]
     saes, projections, stability = (
-        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders])
+        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "projections", "stability")
     )
     found = evidence(saes, projections, stability)

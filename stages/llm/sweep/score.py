@@ -16,8 +16,8 @@ def main(params: Params) -> None:
     from sbw.tables import load_table, save_table
 
     names = [folder_of(k) for k in params.llm.sweep.ks]
-    probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names])
-    saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names])
+    probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)
+    saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names], ignore_index=True)
     table = scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, params.recommend.seed)
     with whole(OUT / "probing/scores.parquet") as path, whole(Path("data/metrics/llm/probing.json")) as numbers:
         save_table(table, SCORES, path)
