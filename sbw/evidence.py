@@ -119,10 +119,10 @@ def curves_table(metrics: dict[str, Rows], said: Sequence[Verdict], true_l0: flo
         rows[["setting", "l0", "value"]].assign(
             metric=metric, verdict=by_metric[metric].kind, recommended=by_metric[metric].l0, low=by_metric[metric].low,
             high=by_metric[metric].high, true_l0=true_l0,
-        )
+        ).astype(dict.fromkeys(["recommended", "low", "high"], float))
         for metric, rows in metrics.items()
     ]  # fmt: skip
-    return pd.concat(tables)[CURVES.names].astype(dict.fromkeys(["recommended", "low", "high"], float))
+    return pd.concat(tables)[CURVES.names]
 
 
 def c_dec_rows(saes: pd.DataFrame) -> Rows:

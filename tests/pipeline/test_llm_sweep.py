@@ -154,8 +154,8 @@ def plans(root: Path) -> dict[str, Any]:
 
 
 def stale(root: Path, before: dict[str, Any]) -> set[str]:
-    """The stages of the sweep that run, read or write something else, or whose params differ, and all that depend on any
-    such stage."""
+    """The stages of the sweep that run, read or write something else, or whose params differ, and all that depend on
+    them."""
     with Repo(str(root)) as repo, repo.lock:
         changed = [stage for stage in of_language_models(repo)
                    if plan(stage) != before.get(stage.addressing) or new_params(stage)]  # fmt: skip
