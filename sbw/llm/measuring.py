@@ -51,6 +51,9 @@ SAES = pa.schema(
         column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
+        column(
+            "c_dec_of_firing", pa.float64(), "c_dec of the latents that fire on some token; null where fewer than two"
+        ),
         column("dead_latents", pa.int64(), "latents that fire on no token"),
         column("dense_latents", pa.int64(), f"latents that fire on more than {DENSE:g} of the tokens"),
         column("mean_encoder_bias", pa.float64(), "mean of b_enc, in the units of the activations of latents"),
@@ -193,8 +196,8 @@ def _run(sae: SAE[Any], x: Float[Tensor, "n d"], groups: int, bar: Any) -> _Pass
 
 
 def _sae_row(sae: SAE[Any], found: _Pass, latents: pd.DataFrame, tokens: int) -> dict[str, Any]:
-    c_dec, power = pairwise_cosine(sae.W_dec), found.square / tokens
-    mse = found.error / tokens
+    c_dec, power, mse = pairwise_cosine(sae.W_dec), found.square / tokens, found.error / tokens
+    firing = sae.W_dec[found.fires > 0]
     return {
         "d_in": sae.cfg.d_in,
         "d_sae": sae.cfg.d_sae,
@@ -204,6 +207,7 @@ def _sae_row(sae: SAE[Any], found: _Pass, latents: pd.DataFrame, tokens: int) ->
         "variance_explained_about_mean": 1 - mse / (power - found.mean.square().sum().item()),
         "c_dec": c_dec,
         "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
+        "c_dec_of_firing": pairwise_cosine(firing) if len(firing) > 1 else math.nan,
         "dead_latents": int((latents["density"] == 0).sum()),
         "dense_latents": int((latents["density"] > DENSE).sum()),
         "mean_encoder_bias": latents["encoder_bias"].mean(),

@@ -7,7 +7,8 @@ import pandas as pd
 DENSE = 0.1
 """Share of the tokens above which a latent that fires on them is called dense."""
 
-_TOLD = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null", "dead_latents",
+_TOLD = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null",
+         "c_dec_of_firing", "dead_latents",
          "dense_latents"]  # fmt: skip
 
 

@@ -22,6 +22,6 @@ def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
     axes.axhline(baseline["mean"], color=GREY, linestyle="--", label="all activations")
     log_l0(axes, verdict)
     axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
-    axes.legend(loc="best")
-    axes.set_title(f"k-sparse probing, {baseline['datasets']} datasets; bands: 90 % of draws of them")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    axes.set_title(f"Probes on few latents; bands: 90 % of draws of {baseline['datasets']} datasets")
     return figure

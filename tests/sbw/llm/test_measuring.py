@@ -73,6 +73,7 @@ def test_a_row_is_what_the_sae_does_on_all_tokens_at_once(
     fires = (acts > 0).double().mean(dim=0)
     assert row["dead_latents"] == (fires == 0).sum() >= 1
     assert row["dense_latents"] == (fires > 0.1).sum()
+    assert row["c_dec_of_firing"] == pytest.approx(pairwise_cosine(sae.W_dec[fires > 0]))
     assert row["mean_threshold"] == pytest.approx(sae.threshold.mean().item())
     np.testing.assert_allclose(of(tables["latents"], cell)["density"], fires)
 
