@@ -52,8 +52,9 @@ STALE = {
     "llm.hook": TRAINED | HELD_OUT | ON_ACTIVATIONS,
     "llm.dtype": TRAINED | HELD_OUT | ON_ACTIVATIONS,
     "llm.context_size": TRAINED | HELD_OUT | ON_ACTIVATIONS,
-    "llm.corpus.*": TRAINED | HELD_OUT,
-    "llm.harvest.*": TRAINED | HELD_OUT,
+    "llm.corpus.*": TRAINED | HELD_OUT | ON_ACTIVATIONS,  # written by the stage that writes the model
+    "llm.harvest.tokens": TRAINED,
+    "llm.harvest.batch_size": TRAINED | HELD_OUT,
     "llm.train.saes.*": set(),
     "llm.train.*": TRAINED,
     "llm.sweep.ks": {"train@26", "measure@26", "probe@26"} | AFTER_MEASURE,
@@ -109,7 +110,7 @@ def test_a_killed_run_redoes_only_the_unfinished_cell(ran: Clone, tmp_path: Path
     clone = ran.copy(tmp_path / "sbw")
     weights = "data/llm/sweep/sae/k=5/seed=1/sae_weights.safetensors"
     before = (clone.root / weights).read_bytes()
-    # What a kill in the middle of a cell leaves: its part, no output, and no lock of it.
+    # What a kill in the middle of a cell leaves: its part, and no output.
     cell = clone.root / "data/llm/sweep/sae/k=5"
     cell.rename(cell.with_name(".k=5.partial"))
     (cell.with_name(".k=5.partial") / "seed=1/sae_weights.safetensors").write_bytes(b"cut")
