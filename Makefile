@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: environment
 environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
@@ -60,6 +60,11 @@ validation: environment ## the recommendation tried on 32 toys whose L0 is known
 llm: environment $(INSTALLED)-llm ## SAEs on a real language model: harvested, trained, evaluated, shown
 	python -m stages.check
 	dvc repro stages/llm/dvc.yaml
+
+.PHONY: llm-sweep
+llm-sweep: environment $(INSTALLED)-llm ## which L0 of the language model is right: a sweep, probes, a verdict
+	python -m stages.check
+	dvc repro stages/llm/sweep/dvc.yaml
 
 .PHONY: test
 test: environment $(INSTALLED)-llm ## every test

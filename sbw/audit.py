@@ -25,7 +25,14 @@ AUDIT = pa.schema(
         ),
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("l0", pa.float64(), "active latents a sample: its k, or what its name or the directory states"),
+        column(
+            "setting", pa.float64(), "what SAEs that differ by their seed alone have in common: k, or the L0 stated"
+        ),
+        column(
+            "l0",
+            pa.float64(),
+            "active latents a sample: as its metadata say, else its k, or what its name or the directory states",
+        ),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
     ]
@@ -33,7 +40,8 @@ AUDIT = pa.schema(
 AGREEMENTS = pa.schema(
     [
         column("family", pa.string(), "that both SAEs are of"),
-        column("l0", pa.float64(), "that both SAEs have"),
+        column("setting", pa.float64(), "that both SAEs have"),
+        column("l0", pa.float64(), "of both SAEs, on average"),
         column("agreement", pa.float64(), "mean absolute cosine of their decoder rows, matched one to one"),
     ]
 )
@@ -60,7 +68,7 @@ def in_directory(patterns: Sequence[str]) -> list[Listed]:
 
 @torch.no_grad()
 def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of `AUDIT`, and those of `AGREEMENTS` for each two SAEs of one family and L0.
+    """The rows of `AUDIT`, and those of `AGREEMENTS` for each two SAEs of one family and setting.
 
     Raises:
         ValueError: an SAE cannot be loaded, or its L0 is not known.
@@ -70,10 +78,10 @@ def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     small = saes[saes["d_sae"] <= MATCHED_UP_TO]
     agreements = []
-    for keys, alike in small.groupby(["family", "l0"]):
-        decoders = [listed[i].load().W_dec for i in alike.index] if len(alike) > 1 else []
-        pairs = [decoder_agreement(a, b) for a, b in combinations(decoders, 2)]
-        agreements += [(*keys, agreement) for agreement in pairs]
+    for keys, alike in small.groupby(["family", "setting"]):
+        loaded = [(listed[i].load().W_dec, saes["l0"][i]) for i in alike.index] if len(alike) > 1 else []
+        for (a, l0_a), (b, l0_b) in combinations(loaded, 2):
+            agreements.append((*keys, (l0_a + l0_b) / 2, decoder_agreement(a, b)))
     return saes, pd.DataFrame(agreements, columns=AGREEMENTS.names)
 
 
@@ -81,7 +89,8 @@ def _row(one: Listed) -> dict[str, Any]:
     sae = one.load()
     metadata, d_in = sae.cfg.metadata, sae.cfg.d_in
     details = metadata.training_architecture_details or {}
-    l0 = getattr(sae.cfg, "k", None) or details.get("k") or one.l0
+    setting = getattr(sae.cfg, "k", None) or details.get("k") or one.l0
+    l0 = metadata.l0 or setting
     if l0 is None:
         raise ValueError(f"the L0 of {one.name} is not known: name its folder after it, as in `l0_57`")
     architecture, shape = metadata.training_architecture or sae.cfg.architecture(), f"{d_in} -> {sae.cfg.d_sae} latents"
@@ -92,6 +101,7 @@ def _row(one: Listed) -> dict[str, Any]:
         "family": ", ".join(plain(str(part)) for part in family if part),
         "d_in": d_in,
         "d_sae": sae.cfg.d_sae,
+        "setting": float(setting or l0),
         "l0": float(l0),
         "c_dec": c_dec,
         "c_dec_over_null": c_dec / null_pairwise_cosine(d_in),

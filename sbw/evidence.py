@@ -95,8 +95,8 @@ def audit_verdicts(saes: pd.DataFrame, agreements: pd.DataFrame, seed: int) -> d
     """A `summary` for each family of SAEs, by their decoders alone.
 
     Args:
-        saes: columns `family`, `l0`, `c_dec` and `d_in`, a row an SAE.
-        agreements: columns `family`, `l0` and `agreement`, a row a pair of SAEs of one L0.
+        saes: columns `family`, `setting`, `l0`, `c_dec` and `d_in`, a row an SAE.
+        agreements: columns `family`, `setting`, `l0` and `agreement`, a row a pair of SAEs of one setting.
         seed: of the draws.
     """
     return {
@@ -106,9 +106,9 @@ def audit_verdicts(saes: pd.DataFrame, agreements: pd.DataFrame, seed: int) -> d
 
 
 def _audited(saes: pd.DataFrame, agreements: pd.DataFrame, seed: int) -> dict[str, Any]:
-    metrics = {"c_dec": c_dec_rows(saes.assign(setting=saes["l0"]))}
-    if agreements["l0"].nunique() >= LEAST_L0S:
-        metrics["stability"] = stability_rows(agreements.assign(setting=agreements["l0"]))
+    metrics = {"c_dec": c_dec_rows(saes)}
+    if agreements["setting"].nunique() >= LEAST_L0S:
+        metrics["stability"] = stability_rows(agreements)
     return summary(verdicts(metrics, seed))
 
 
@@ -119,10 +119,10 @@ def curves_table(metrics: dict[str, Rows], said: Sequence[Verdict], true_l0: flo
         rows[["setting", "l0", "value"]].assign(
             metric=metric, verdict=by_metric[metric].kind, recommended=by_metric[metric].l0, low=by_metric[metric].low,
             high=by_metric[metric].high, true_l0=true_l0,
-        )
+        ).astype(dict.fromkeys(["recommended", "low", "high"], float))
         for metric, rows in metrics.items()
     ]  # fmt: skip
-    return pd.concat(tables)[CURVES.names].astype(dict.fromkeys(["recommended", "low", "high"], float))
+    return pd.concat(tables)[CURVES.names]
 
 
 def c_dec_rows(saes: pd.DataFrame) -> Rows:

@@ -15,7 +15,7 @@ from sbw.listed import Listed
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.model import Model
 from sbw.llm.subjects import require_fit
-from sbw.params import LlmEvals
+from sbw.params import EvalBatches
 from sbw.tables import column
 from sbw.workers import in_parallel, processors
 
@@ -80,7 +80,7 @@ FEATURES = pa.schema(
 
 
 def evaluate(
-    subjects: list[Listed], model: Model, texts: Path, context_size: int, params: LlmEvals
+    subjects: list[Listed], model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of `EVALS`, one an SAE, and of `FEATURES`, one a latent of each; NaN where a metric does not exist.
 
@@ -105,7 +105,7 @@ def evaluate(
 
 
 def metrics_of(
-    sae: SAE[Any], model: Model, texts: Path, context_size: int, params: LlmEvals
+    sae: SAE[Any], model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
     """What `run_evals` finds: the metrics of the SAE by name, and those of its latents."""
     context = sae.cfg.metadata.context_size or context_size
@@ -131,7 +131,7 @@ def headline(evals: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _evaluate_one(
-    subject: Listed, model: Model, texts: Path, context_size: int, params: LlmEvals
+    subject: Listed, model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     sae = subject.load()
     require_fit(sae, subject.name, model)

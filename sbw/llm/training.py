@@ -9,21 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from jaxtyping import Float
-from sae_lens import TrainingSAE
+from sae_lens import SAE, TrainingSAE
 from torch import Tensor
 from tqdm import tqdm
 
 from sbw.llm.activations import shuffled
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params import LlmSae, LlmTraining
-from sbw.saes import initial_jumprelu_sae, initial_sae, pick_device, save_sae
+from sbw.saes import initial_jumprelu_sae, initial_sae, load_sae, pick_device, save_sae
 from sbw.workers import in_parallel, processors
 
 _BANDWIDTH, _INITIAL_THRESHOLD = 2.0, 0.1
 """Of JumpReLU, as in the toy experiment, on activations of the same mean norm √d."""
 _STATISTICS_FROM = 100_000
 """Activations that their mean and mean norm are taken from."""
+_MEASURED_ON, _AT_ONCE = 20_000, 4096
+"""Activations, the last ones, that the L0 in an SAE's metadata is measured on, and how many of them at once."""
 
 
 class Source(NamedTuple):
@@ -39,40 +42,65 @@ class Source(NamedTuple):
     """Tokens a context."""
 
 
+class Recipe(NamedTuple):
+    """An SAE to train."""
+
+    name: str
+    """What it is called."""
+    sae: LlmSae
+    """What it is to become."""
+    seed: int
+    """Of its initial weights."""
+
+
 def train_saes(
-    params: LlmTraining, activations: Float[Tensor, "n d"], source: Source, place: Callable[[str], Path]
+    recipes: Sequence[Recipe],
+    training: LlmTraining,
+    activations: Float[Tensor, "n d"],
+    source: Source,
+    place: Callable[[str], Path],
 ) -> None:
-    """Train each SAE of the params once over the activations, in an order drawn from the seed, into its `place`.
+    """Train an SAE of each recipe once over the activations, in an order drawn from the training's seed.
 
-    Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are folded into
-    the weights, so that the saved SAEs take activations as they are. A process a processor trains its share of them.
+    Each goes to the `place` of its name; all have the size, batches and rate of `training`, whose own list of SAEs does
+    not matter. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are
+    folded into the weights, so that the saved SAEs take activations as they are. A process a processor trains its share
+    of them.
     """
-    shares = min(processors(), len(params.saes)) if pick_device("auto") == "cpu" else 1
-    names = list(params.saes)
-    train = partial(_train_share, params=params, activations=activations, source=source, place=place)
-    in_parallel([partial(train, names[share::shares], quiet=share > 0) for share in range(shares)])
+    shares = min(processors(), len(recipes)) if pick_device("auto") == "cpu" else 1
+    train = partial(_train_share, training=training, activations=activations, source=source, place=place)
+    in_parallel([partial(train, recipes[share::shares], quiet=share > 0) for share in range(shares)])
 
 
-def initial(params: LlmSae, training: LlmTraining, d_in: int, steps: int) -> TrainingSAE[Any]:
-    """The untrained SAE of a name in `train.saes`, for activations of a mean norm of √d_in."""
+def initial(recipe: Recipe, d_in: int, d_sae: int, steps: int) -> TrainingSAE[Any]:
+    """The untrained SAE of a recipe, for activations of a mean norm of √d_in."""
+    params = recipe.sae
     if params.architecture == "batchtopk":
-        return initial_sae(params.k, d_in, training.d_sae, training.seed)
+        return initial_sae(params.k, d_in, d_sae, recipe.seed)
     sae = initial_jumprelu_sae(
         params.l0_coefficient,
         bandwidth=_BANDWIDTH,
         initial_threshold=_INITIAL_THRESHOLD,
         warm_up_steps=round(params.warm_up * steps),
         d_in=d_in,
-        d_sae=training.d_sae,
-        seed=training.seed,
+        d_sae=d_sae,
+        seed=recipe.seed,
     )
     sae.cfg.normalize_activations = "none"  # we do
     return sae
 
 
+@torch.no_grad()
+def measured_l0(sae: SAE[Any], activations: Float[Tensor, "n d"]) -> float:
+    """Active latents a token, on average."""
+    return float(
+        torch.cat([(sae.encode(x.float()) > 0).sum(dim=1) for x in torch.split(activations, _AT_ONCE)]).double().mean()
+    )
+
+
 def _train_share(
-    names: Sequence[str],
-    params: LlmTraining,
+    recipes: Sequence[Recipe],
+    training: LlmTraining,
     activations: Tensor,
     source: Source,
     place: Callable[[str], Path],
@@ -80,23 +108,26 @@ def _train_share(
 ) -> None:
     first = activations[:_STATISTICS_FROM].float()
     mean, scale = first.mean(dim=0), math.sqrt(first.shape[1]) / first.norm(dim=1).mean().item()
-    steps = len(activations) // params.batch_size
-    for name in names:
-        sae = initial(params.saes[name], params, activations.shape[1], steps)
+    steps = len(activations) // training.batch_size
+    for recipe in recipes:
+        sae = initial(recipe, activations.shape[1], training.d_sae, steps)
         sae.b_dec.data = mean * scale
-        with tqdm(total=steps, desc=name, unit="step", disable=quiet or None) as bar:
+        with tqdm(total=steps, desc=recipe.name, unit="step", disable=quiet or None) as bar:
             train_lockstep(
                 [sae],
-                lambda: shuffled(activations, params.batch_size, scale, params.seed),
+                lambda: shuffled(activations, training.batch_size, scale, training.seed),
                 steps=steps,
-                lr=params.lr,
+                lr=training.lr,
                 device=pick_device("auto"),
                 processes=1,
                 on_chunk=lambda new_steps, _: bar.update(new_steps),
             )
         sae.fold_activation_norm_scaling_factor(scale)
-        _describe(sae, source, steps * params.batch_size)
-        save_sae(sae, place(name))
+        _describe(sae, source, steps * training.batch_size)
+        save_sae(sae, place(recipe.name))
+        # What is saved has thresholds in k's place, so that its L0 can be told only of what is saved.
+        sae.cfg.metadata.l0 = round(measured_l0(load_sae(place(recipe.name)), activations[-_MEASURED_ON:]), 2)
+        save_sae(sae, place(recipe.name))
 
 
 def _describe(sae: TrainingSAE[Any], source: Source, training_tokens: int) -> None:

@@ -7,13 +7,26 @@ from sbw.params.base import ParamsError
 from sbw.params.data import CollectL0, Correlation, LinearFiring, ToyParams, ZipfFiring
 from sbw.params.document import Params, load_document, load_params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
-from sbw.params.llm import Llm, LlmBatchTopK, LlmEvals, LlmJumpReLU, LlmSae, LlmTraining
+from sbw.params.llm import (
+    EvalBatches,
+    Llm,
+    LlmBatchTopK,
+    LlmEvals,
+    LlmJumpReLU,
+    LlmSae,
+    LlmSweep,
+    LlmTraining,
+    Probing,
+    SweepFigures,
+    Texts,
+)
 from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep, Train, Training, Transition
 from sbw.params.validation import KnownToy, LogSweep, Validation
 
 __all__ = [
     "CollectL0",
     "Correlation",
+    "EvalBatches",
     "Experiment",
     "FigureSize",
     "Figures",
@@ -26,6 +39,7 @@ __all__ = [
     "LlmEvals",
     "LlmJumpReLU",
     "LlmSae",
+    "LlmSweep",
     "LlmTraining",
     "LogSweep",
     "LowL0Mse",
@@ -35,9 +49,12 @@ __all__ = [
     "Params",
     "ParamsError",
     "PretrainedL0",
+    "Probing",
     "Projection",
     "Ramp",
     "Sweep",
+    "SweepFigures",
+    "Texts",
     "ToyParams",
     "Train",
     "Training",

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 from sbw.params.figures import Panels
+from sbw.params.training import Seeds
 
 
 class Corpus(Section):
@@ -54,19 +55,22 @@ class LlmTraining(Section):
     """SAEs to train, each once over the activations harvested."""
 
 
-class LlmEvals(Section):
-    folders: list[str]
-    """Folders of further SAELens SAEs to evaluate, at any depth."""
-    release: str
-    """Regular expression of releases in SAELens's directory, matched whole; empty for none."""
-    sae_id: str
-    """Regular expression of the SAEs in them, matched whole."""
+class EvalBatches(Section):
     batch_size: Count
     """Contexts a forward pass."""
     reconstruction_batches: Count
     """Batches of held-out texts on which the model runs with the SAE in it."""
     sparsity_batches: Count
     """Batches of held-out texts for what the SAE alone does."""
+
+
+class LlmEvals(EvalBatches):
+    folders: list[str]
+    """Folders of further SAELens SAEs to evaluate, at any depth."""
+    release: str
+    """Regular expression of releases in SAELens's directory, matched whole; empty for none."""
+    sae_id: str
+    """Regular expression of the SAEs in them, matched whole."""
 
 
 class Inspect(Section):
@@ -83,6 +87,50 @@ class Dashboards(Section):
     """Latents to show, 0 <= latent < train.d_sae; those that never fire are left out."""
     contexts: Count
     """Held-out contexts to look for what they fire on."""
+
+
+class SweepFigures(Panels):
+    ks: Annotated[list[Positive], Field(min_length=1)]
+    """The k of each panel that shows one SAE, among `sweep.ks`."""
+
+
+class Texts(Section):
+    ks: Annotated[list[Positive], Field(min_length=2)]
+    """SAEs to set side by side, among `sweep.ks`; the latents are those of the middle one."""
+    latents: Count
+    """Latents to show, those that carry most of the reconstruction."""
+    examples: Count
+    """Contexts a latent, those on which it fires most."""
+    margin: Count
+    """Tokens to show on each side of the one on which it fires most."""
+
+
+class LlmSweep(Section):
+    ks: Annotated[list[Positive], Field(min_length=1)]
+    """Active latents a token to train for; what comes out is measured."""
+    seeds: Seeds
+    """Seeds of the initial weights, an SAE each at every k; the order of the activations is that of `train.seed`."""
+    contexts: Count
+    """Held-out contexts that the SAEs are measured on."""
+    groups: Annotated[int, Field(ge=2)]
+    """Groups of tokens, between which s_n^dec differs by its sampling error."""
+    bins: Count
+    """Bins of the histograms of the decoder projections."""
+    evals: EvalBatches
+    """For what SAELens's evals measure with the SAE in the model."""
+    texts: Texts
+    figures: SweepFigures
+
+
+class Probing(Section):
+    datasets: Annotated[list[str], Field(min_length=1)]
+    """Datasets of sae-probes, by their numbered names."""
+    latents: Annotated[list[Count], Field(min_length=1)]
+    """How many latents a probe takes, each 1 <= latents <= train.d_sae."""
+    batch_size: Count
+    """Texts a forward pass."""
+    seed: Seed
+    """Seed of the split of each dataset, and of the probes; sae-probes has 42."""
 
 
 class Llm(Section):
@@ -105,6 +153,8 @@ class Llm(Section):
     inspect: Inspect
     dashboards: Dashboards
     figures: Panels
+    sweep: LlmSweep
+    probing: Probing
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -121,4 +171,18 @@ class Llm(Section):
         for i, latent in enumerate(self.dashboards.latents):
             key = f"`llm.dashboards.latents[{i}]`"
             require(latent < train.d_sae, f"{key} must satisfy 0 <= latent < d_sae ({train.d_sae}), got {latent}")
+        self._require_sweep()
         return self
+
+    def _require_sweep(self) -> None:
+        sweep, d_sae = self.sweep, self.train.d_sae
+        for i, k in enumerate(sweep.ks):
+            require(k <= d_sae, f"`llm.sweep.ks[{i}]` must satisfy 0 < k <= train.d_sae ({d_sae}), got {k:g}")
+        for i, latents in enumerate(self.probing.latents):
+            key = f"`llm.probing.latents[{i}]`"
+            require(latents <= d_sae, f"{key} must satisfy 1 <= latents <= train.d_sae ({d_sae}), got {latents}")
+        require(len(set(sweep.ks)) == len(sweep.ks), "`llm.sweep.ks` must all be different")
+        known = ", ".join(f"{k:g}" for k in sweep.ks)
+        for name, ks in (("texts", sweep.texts.ks), ("figures", sweep.figures.ks)):
+            for i, k in enumerate(ks):
+                require(k in sweep.ks, f"`llm.sweep.{name}.ks[{i}]` must be one of `llm.sweep.ks` ({known}), got {k:g}")

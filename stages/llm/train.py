@@ -9,13 +9,14 @@ from stages.cli import run, whole_folder
 def main(params: Params) -> None:
     from sbw.llm.activations import load_activations
     from sbw.llm.model import label
-    from sbw.llm.training import Source, train_saes
+    from sbw.llm.training import Recipe, Source, train_saes
 
     llm = params.llm
     activations = load_activations(Path("data/llm/activations"))
     source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
+    recipes = [Recipe(name, sae, llm.train.seed) for name, sae in llm.train.saes.items()]
     with whole_folder(Path("data/llm/sae")) as folder:
-        train_saes(llm.train, activations, source, lambda name: folder / name)
+        train_saes(recipes, llm.train, activations, source, lambda name: folder / name)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,17 @@ def test_an_sae_without_a_k_has_the_l0_of_its_name(tmp_path: Path) -> None:
     assert saes[["family", "l0"]].iloc[0].tolist() == ["jumprelu, 16 -> 8 latents", 57]
 
 
+def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(folder: Path) -> None:
+    for seed, l0 in ((0, 2.5), (1, 2.75)):
+        sae = initial_sae(3, 16, 8, seed)
+        sae.cfg.metadata.l0 = l0
+        save_sae(sae, folder / f"k3/seed{seed}")
+    saes, agreements = audit(in_folder(folder))
+    assert saes["setting"].tolist() == [3, 3, 5, 5]
+    assert saes["l0"].tolist() == [2.5, 2.75, 5, 5]
+    assert agreements[["setting", "l0"]].to_numpy().tolist() == [[3, 2.625], [5, 5]]
+
+
 def test_an_l0_that_is_not_known_is_refused(tmp_path: Path) -> None:
     jumprelu(tmp_path / "mine/first")
     with pytest.raises(ValueError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):

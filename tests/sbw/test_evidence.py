@@ -142,11 +142,12 @@ def test_tables_have_their_schemas_columns() -> None:
 
 def audited(family: str, ks: tuple[float, ...]) -> pd.DataFrame:
     null = null_pairwise_cosine(64)
-    return pd.DataFrame({"family": family, "l0": ks, "c_dec": [null * mixed(k) for k in ks], "d_in": 64})
+    return pd.DataFrame({"family": family, "setting": ks, "l0": ks, "c_dec": [null * mixed(k) for k in ks], "d_in": 64})
 
 
 def test_an_audit_has_a_verdict_a_family() -> None:
-    agreements = pd.DataFrame({"family": "ours", "l0": KS, "agreement": [1 - mixed(k) / 2 for k in KS]})
+    agreement = [1 - mixed(k) / 2 for k in KS]
+    agreements = pd.DataFrame({"family": "ours", "setting": KS, "l0": KS, "agreement": agreement})
     table = pd.concat([audited("ours", KS), audited("theirs", KS), audited("few", KS[:2])])
     found = audit_verdicts(table, agreements, seed=0)
     assert list(found["ours"]["metrics"]) == ["c_dec", "stability"]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sbw.llm import training
 from sbw.llm.activations import shuffled
-from sbw.llm.training import Source, initial, train_saes
+from sbw.llm.training import Recipe, Source, initial, train_saes
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params import LlmBatchTopK, LlmJumpReLU, LlmTraining
 from sbw.rng import seeded
@@ -26,6 +26,7 @@ PARAMS = LlmTraining(
         "jumprelu": LlmJumpReLU(architecture="jumprelu", l0_coefficient=0.1, warm_up=0.5),
     },
 )
+RECIPES = [Recipe(name, sae, seed=0) for name, sae in PARAMS.saes.items()]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def activations() -> Tensor:
 @pytest.fixture(scope="module")
 def trained(activations: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saes")
-    train_saes(PARAMS, activations, SOURCE, lambda name: folder / name)
+    train_saes(RECIPES, PARAMS, activations, SOURCE, lambda name: folder / name)
     return folder
 
 
@@ -51,8 +52,9 @@ def test_the_saved_sae_has_the_l0_that_it_was_trained_for(
 ) -> None:
     sae = SAE.load_from_disk(trained / name)
     with torch.no_grad():
-        l0 = (sae.encode(activations[:4000].float()) > 0).sum(dim=1).float().mean().item()
+        l0 = (sae.encode(activations[-20_000:].float()) > 0).sum(dim=1).float().mean().item()
     assert l0 == pytest.approx(k, rel=0.1)
+    assert sae.cfg.metadata.l0 == pytest.approx(l0, abs=0.006)
 
 
 @pytest.mark.parametrize("name", PARAMS.saes)
@@ -75,14 +77,13 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
     trained: Path, activations: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "processors", lambda: 1)
-    train_saes(PARAMS, activations, SOURCE, lambda name: tmp_path / name)
+    train_saes(RECIPES, PARAMS, activations, SOURCE, lambda name: tmp_path / name)
     for path in trained.rglob("*.*"):
         assert (tmp_path / path.relative_to(trained)).read_bytes() == path.read_bytes()
 
 
 def test_the_scale_of_the_activations_does_not_matter(trained: Path, activations: Tensor, tmp_path: Path) -> None:
-    one = PARAMS.model_copy(update={"saes": {"four": PARAMS.saes["four"]}})
-    train_saes(one, activations * 4, SOURCE, lambda name: tmp_path / name)
+    train_saes(RECIPES[:1], PARAMS, activations * 4, SOURCE, lambda name: tmp_path / name)
     ours, larger = SAE.load_from_disk(trained / "four"), SAE.load_from_disk(tmp_path / "four")
     with torch.no_grad():
         torch.testing.assert_close(4 * ours(activations[:9].float()), larger(4 * activations[:9].float()))
@@ -90,7 +91,7 @@ def test_the_scale_of_the_activations_does_not_matter(trained: Path, activations
 
 def test_an_sae_is_what_lockstep_makes_of_scaled_activations(trained: Path, activations: Tensor) -> None:
     scale = 4 / activations.float().norm(dim=1).mean().item()
-    sae = initial(PARAMS.saes["four"], PARAMS, 16, 750)
+    sae = initial(RECIPES[0], 16, 24, 750)
     sae.b_dec.data = activations.float().mean(dim=0) * scale
     train_lockstep([sae], lambda: shuffled(activations, 32, scale, 0), steps=750, lr=3e-3, processes=1)
     decoder = SAE.load_from_disk(trained / "four").W_dec
@@ -98,3 +99,13 @@ def test_an_sae_is_what_lockstep_makes_of_scaled_activations(trained: Path, acti
     torch.testing.assert_close(
         decoder / decoder.norm(dim=1, keepdim=True), sae.W_dec.detach() / norms, check_stride=False
     )
+
+
+def test_seeds_are_of_the_initial_weights_and_leave_the_order_of_the_activations(
+    trained: Path, activations: Tensor, tmp_path: Path
+) -> None:
+    recipes = [Recipe(str(seed), PARAMS.saes["four"], seed) for seed in (1, 0)]
+    train_saes(recipes, PARAMS, activations, SOURCE, lambda name: tmp_path / name)
+    weights = "sae_weights.safetensors"
+    assert (tmp_path / "0" / weights).read_bytes() == (trained / "four" / weights).read_bytes()
+    assert (tmp_path / "1" / weights).read_bytes() != (trained / "four" / weights).read_bytes()

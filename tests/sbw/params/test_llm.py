@@ -21,6 +21,10 @@ from tests.sbw.params.test_document import refused
         ("  dtype: auto ", "  dtype: float16 ", "`llm.dtype` must be 'auto', 'bfloat16' or 'float32', got 'float16'"),
         ("held_out: 0.1", "held_out: 1.0", "`llm.corpus.held_out` must be less than 1, got 1.0"),
         ("    tokens: 1000000", "    tokens: 100", "`llm.train.batch_size` must be at most `llm.harvest.tokens` (100)"),
+        ("texts: {ks: [5,", "texts: {ks: [6,", "`llm.sweep.texts.ks[0]` must be one of `llm.sweep.ks` (5, 8, 14,"),
+        ("130, 230, 400]", "130, 230, 2305]", "`llm.sweep.ks[8]` must satisfy 0 < k <= train.d_sae (2304), got 2305"),
+        ("latents: [1, 16]", "latents: [1, 2305]", "`llm.probing.latents[1]` must satisfy 1 <= latents <= train.d_sae"),
+        ("[5, 8, 14, 25,", "[5, 5, 14, 25,", "`llm.sweep.ks` must all be different"),
         ("  model: smollm2 ", "  models: smollm2 ", "`llm.model` is missing"),
     ],
 )  # fmt: skip

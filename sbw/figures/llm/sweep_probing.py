@@ -1,0 +1,27 @@
+"""How well few latents tell labels, against L0."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sbw.figures.llm.sweep_metrics import log_l0
+from sbw.figures.style import GREY, PALETTE, band, new_figure
+from sbw.llm.sweep import Recommended
+from sbw.params import Panels
+
+
+def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
+    """Mean F1 of the probes over datasets, a line a number of latents, with intervals; the baseline dashed."""
+    f1 = scores[scores["measure"] == "f1"]
+    figure = new_figure(2 * params.panel_width, 1.6 * params.panel_height)
+    axes = figure.subplots()
+    of_saes, baseline = f1[f1["k"].notna()], f1[f1["k"].isna()].iloc[0]
+    for color, latents in zip(PALETTE, sorted(of_saes["latents"].unique()), strict=False):
+        rows = of_saes[of_saes["latents"] == latents]
+        label = f"{latents} latent{'s' if latents > 1 else ''}"
+        band(axes, rows.sort_values("l0"), x="l0", color=color, label=label, marker=".")
+    axes.axhline(baseline["mean"], color=GREY, linestyle="--", label="all activations")
+    log_l0(axes, verdict)
+    axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    axes.set_title(f"Probes on few latents; bands: 90 % of draws of {baseline['datasets']} datasets")
+    return figure

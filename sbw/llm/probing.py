@@ -1,0 +1,263 @@
+"""k-sparse probing: how well a few latents tell the labels of sae-probes' datasets, and how well the activations do.
+
+Texts, labels, splits, the choice of latents and the probes are those of sae-probes 0.4.2; its files, which are pickles,
+are not. Shapes: n texts, d width of the activations, h latents.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from sae_lens import SAE
+from sae_lens.util import extract_stop_at_layer_from_tlens_hook_name
+from safetensors.torch import load_file, save_file
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+from tqdm import tqdm
+
+from sbw.l0 import DRAWS, INTERVAL
+from sbw.llm.model import Model
+from sbw.tables import column
+from sbw.workers import in_parallel, processors
+
+MEASURES = {
+    "f1": "F1 on the test set, weighted by the classes' sizes",
+    "accuracy": "accuracy on the test set",
+    "auc": "area under the ROC curve on the test set",
+    "validation_auc": "the same on what is held out of the training set to choose the regularisation by",
+}
+_OF_DATASET = [
+    column("dataset", pa.string(), "dataset of sae-probes"),
+    *(column(name, pa.float64(), meaning) for name, meaning in MEASURES.items()),
+]
+BASELINE = pa.schema(_OF_DATASET)
+PROBES = pa.schema(
+    [
+        column("k", pa.float64(), "active latents a token that the SAE was trained for"),
+        column("seed", pa.int64(), "seed of its initial weights"),
+        column("latents", pa.int64(), "latents that the probe takes"),
+        *_OF_DATASET,
+    ]
+)
+SCORES = pa.schema(
+    [
+        column("k", pa.float64(), "active latents a token that the SAEs were trained for; null: the baseline"),
+        column("l0", pa.float64(), "that they have, mean over seeds; null: the baseline"),
+        column("latents", pa.int64(), "latents that a probe takes; null: the baseline, which takes the activations"),
+        column("measure", pa.string(), "f1 or auc"),
+        column("mean", pa.float64(), "over datasets, of the mean over seeds"),
+        column("low", pa.float64(), f"lower end of the interval that holds {INTERVAL:.0%} of draws of the datasets"),
+        column("high", pa.float64(), "upper end of it"),
+        column("datasets", pa.int64(), "how many datasets there are"),
+    ]
+)
+_PENALTY = "l2"
+# What sae-probes has: rows of a dataset that are used, the largest training set, the smallest test set, rows at once.
+_ROWS, _TRAINED_ON, _LEAST_TEST, _BATCH = 5000, 1024, 100, 128
+
+
+class Split(NamedTuple):
+    """A dataset, cut in two."""
+
+    X_train: Float[Tensor, "n d"]
+    """Activations to train on."""
+    y_train: NDArray[np.integer[Any]]
+    """Their labels, 0 or 1."""
+    X_test: Float[Tensor, "m d"]
+    """Activations to test on."""
+    y_test: NDArray[np.integer[Any]]
+    """Their labels."""
+
+
+def require_datasets(names: Sequence[str]) -> None:
+    """Refuse a dataset that sae-probes does not have.
+
+    Raises:
+        ValueError: there is one; the message names its place in the params, and the datasets that there are.
+    """
+    from sae_probes import DATASETS
+
+    for i, name in enumerate(names):
+        if name not in DATASETS:
+            raise ValueError(f"`llm.probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
+
+
+def write_activations(
+    datasets: Sequence[str], model: Model, hook: str, batch_size: int, longest: int, folder: Path
+) -> None:
+    """Write the activations at the last token of every text of the datasets, a file a dataset.
+
+    On the CPU the datasets are dealt out to a process a processor, each with one thread.
+    """
+    shares = min(processors(), len(datasets)) if model.cfg.device == "cpu" else 1
+    write = partial(_write_share, model=model, hook=hook, batch_size=batch_size, longest=longest, folder=folder)
+    in_parallel([partial(write, datasets[share::shares], quiet=share > 0) for share in range(shares)])
+
+
+@torch.no_grad()
+def last_token_activations(
+    texts: Sequence[str], model: Model, hook: str, batch_size: int, longest: int
+) -> Float[Tensor, "n d"]:
+    """Activations at the last token of each text, as sae-probes takes them.
+
+    Texts longer than `longest` tokens lose their beginning. Those of similar length run together, so that few tokens
+    are padding; it stands behind a text, where a causal model does not look.
+    """
+    tokenizer = model.tokenizer
+    side, tokenizer.truncation_side = tokenizer.truncation_side, "left"  # a token that begins every text stays
+    tokens = tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
+    tokenizer.truncation_side = side
+    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+    stop = extract_stop_at_layer_from_tlens_hook_name(hook)
+    padding, found = tokenizer.pad_token_id or 0, torch.empty(len(texts), model.cfg.d_model, dtype=model.cfg.dtype)
+    for start in range(0, len(order), batch_size):
+        indices = order[start : start + batch_size]
+        widest = len(tokens[indices[-1]])
+        padded = [tokens[i] + [padding] * (widest - len(tokens[i])) for i in indices]
+        _, cache = model.run_with_cache(
+            torch.tensor(padded, device=model.cfg.device), names_filter=[hook], stop_at_layer=stop, prepend_bos=False
+        )
+        last = [len(tokens[i]) - 1 for i in indices]
+        found[indices] = cache[hook][range(len(indices)), last].cpu()
+    return found
+
+
+def load_split(folder: Path, dataset: str, seed: int) -> Split:
+    """A dataset's activations, as `write_activations` left them, and labels, split as sae-probes does."""
+    from sae_probes.run_sae_evals import DATASET_SIZES
+    from sae_probes.utils_data import get_train_test_indices, get_yvals
+
+    X, y = load_file(folder / f"{dataset}.safetensors")["activations"].float(), get_yvals(dataset)[:_ROWS]
+    trained_on = min(DATASET_SIZES[dataset] - _LEAST_TEST, _TRAINED_ON)
+    train, test = get_train_test_indices(y, trained_on, len(X) - trained_on - 1, 0.5, seed)
+    return Split(X[train], y[train], X[test], y[test])
+
+
+def baseline(split: Split, seed: int) -> dict[str, float]:
+    """`MEASURES` of a logistic regression on the activations themselves."""
+    from sae_probes.utils_training import find_best_reg
+
+    with _quiet():
+        return _measured(find_best_reg(*split, seed=seed, penalty=_PENALTY))
+
+
+def probe(sae: SAE[Any], split: Split, counts: Sequence[int], seed: int) -> list[dict[str, float]]:
+    """`MEASURES` of a logistic regression on so many latents, with `latents`, for each count.
+
+    The latents are those whose means differ most between the classes, each latent over its mean where it fires.
+    """
+    from sae_probes.run_sae_evals import get_sorted_indices, mean_act_normalization
+    from sae_probes.utils_training import find_best_reg
+
+    train, test = (_encoded(sae, X) for X in (split.X_train, split.X_test))
+    y_train, y_test = torch.tensor(split.y_train), torch.tensor(split.y_test)
+    best, rows = get_sorted_indices(train, y_train, mean_act_normalization), []
+    for count in counts:
+        chosen = best[:count]
+        with _quiet():
+            result = find_best_reg(train[:, chosen], y_train, test[:, chosen], y_test, penalty=_PENALTY, seed=seed)
+        rows.append({"latents": count, **_measured(result)})
+    return rows
+
+
+def over_datasets(function: Any, datasets: Sequence[str], folder: Path, seed: int, label: str) -> pd.DataFrame:
+    """The rows, a dict each, that `function` makes of each dataset's split, with its `dataset`; several at once."""
+    shares = min(processors(), len(datasets))
+    each = partial(_rows_of_share, function, folder=folder, seed=seed, label=label)
+    found = in_parallel([partial(each, datasets[share::shares], quiet=share > 0) for share in range(shares)])
+    return pd.DataFrame([row for i in range(len(datasets)) for row in found[i % shares][i // shares]])
+
+
+def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The rows of `SCORES`: means over datasets, with an interval from drawing the datasets anew.
+
+    Args:
+        probes: rows of `PROBES`.
+        baseline: rows of `BASELINE`, of the same datasets.
+        saes: columns `k` and `l0`, a row an SAE.
+        seed: of the draws, which are the same for all.
+    """
+    l0, count = saes.groupby("k")["l0"].mean().to_dict(), baseline["dataset"].nunique()
+    drawn = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
+    rows = []
+    for measure in ("f1", "auc"):
+        for keys, of_k in probes.groupby(["k", "latents"]):
+            values = of_k.groupby("dataset")[measure].mean().to_numpy()
+            rows.append((keys[0], l0[keys[0]], keys[1], measure, *_interval(values, drawn), count))
+        values = baseline.groupby("dataset")[measure].mean().to_numpy()
+        rows.append((math.nan, math.nan, None, measure, *_interval(values, drawn), count))
+    return pd.DataFrame(rows, columns=SCORES.names).astype({"latents": "Int64"})
+
+
+def headline(scores: pd.DataFrame) -> dict[str, Any]:
+    """Means and intervals as a document: of the baseline, and of the SAEs of each k."""
+
+    def told(rows: pd.DataFrame) -> dict[str, list[float]]:
+        return {row["measure"]: [round(row[end], 4) for end in ("mean", "low", "high")] for _, row in rows.iterrows()}
+
+    of_saes = scores[scores["k"].notna()]
+    return {
+        "datasets": int(scores["datasets"].iloc[0]),
+        "baseline": told(scores[scores["k"].isna()]),
+        "saes": [
+            {"k": k, "l0": round(of_k["l0"].iloc[0], 2)}
+            | {f"latents_{latents}": told(rows) for latents, rows in of_k.groupby("latents")}
+            for k, of_k in of_saes.groupby("k")
+        ],
+    }
+
+
+def _interval(values: NDArray[np.floating[Any]], drawn: NDArray[np.integer[Any]]) -> tuple[float, float, float]:
+    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+    return float(values.mean()), float(low), float(high)
+
+
+def _write_share(
+    datasets: Sequence[str], model: Model, hook: str, batch_size: int, longest: int, folder: Path, quiet: bool
+) -> None:
+    from sae_probes.utils_data import read_numbered_dataset_df
+
+    for dataset in tqdm(datasets, desc="activations", unit="dataset", disable=quiet or None):
+        texts = read_numbered_dataset_df(dataset)["prompt"].tolist()[:_ROWS]
+        found = last_token_activations(texts, model, hook, batch_size, longest)
+        save_file({"activations": found}, folder / f"{dataset}.safetensors")
+
+
+def _rows_of_share(
+    function: Any, datasets: Sequence[str], folder: Path, seed: int, label: str, quiet: bool
+) -> list[list[dict[str, Any]]]:
+    return [
+        [{**row, "dataset": dataset} for row in function(load_split(folder, dataset, seed))]
+        for dataset in tqdm(datasets, desc=label, unit="dataset", disable=quiet or None)
+    ]
+
+
+@torch.no_grad()
+def _encoded(sae: SAE[Any], X: Float[Tensor, "n d"]) -> Float[Tensor, "n h"]:
+    return torch.cat([sae.encode(batch).float() for batch in torch.split(X, _BATCH)])
+
+
+def _measured(result: Any) -> dict[str, float]:
+    found = asdict(result.metrics)
+    names = ("test_f1", "test_acc", "test_auc", "val_auc")
+    return dict(zip(MEASURES, (float(found[name]) for name in names), strict=True))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # One thread, on which sums do not depend. A weak regularisation may not converge; another is then the best.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

@@ -1,0 +1,60 @@
+"""The SAEs of a sweep on a language model: what they are called, and where a recommended L0 puts them."""
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+DENSE = 0.1
+"""Share of the tokens above which a latent that fires on them is called dense."""
+
+_TOLD = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null",
+         "c_dec_of_firing", "dead_latents",
+         "dense_latents"]  # fmt: skip
+
+
+class Cell(NamedTuple):
+    """An SAE of the sweep."""
+
+    k: float
+    """Active latents a token that it is trained for."""
+    seed: int
+    """Seed of its initial weights."""
+
+    @property
+    def name(self) -> str:
+        """Its folder in that of the sweep."""
+        return f"{folder_of(self.k)}/seed={self.seed}"
+
+
+class Recommended(NamedTuple):
+    """The L0 that a sweep recommends; None throughout where it names none."""
+
+    l0: float | None
+    """The L0."""
+    low: float | None
+    """Lower end of its interval."""
+    high: float | None
+    """Upper end of it."""
+
+    def place_of(self, l0: float) -> str:
+        """Whether an L0 is too low, right or too high by the interval; empty where there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        return "too low" if l0 < self.low else "too high" if l0 > self.high else "right"
+
+
+def recommended(document: dict[str, Any]) -> Recommended:
+    """What a `summary` of verdicts recommends."""
+    return Recommended(document["l0"], document["low"], document["high"])
+
+
+def folder_of(k: float) -> str:
+    """What the folders of a k are called."""
+    return f"k={k:g}"
+
+
+def headline(saes: pd.DataFrame, stability: pd.DataFrame) -> list[dict[str, float]]:
+    """The main numbers of each k, means over its seeds, by rising k, to five digits; what is not known is left out."""
+    means = saes.groupby("k")[_TOLD].mean().join(stability.groupby("k")["agreement"].mean())
+    rows = means.reset_index().to_dict("records")
+    return [{str(name): float(f"{value:.5g}") for name, value in row.items() if pd.notna(value)} for row in rows]

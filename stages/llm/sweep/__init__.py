@@ -1,0 +1,1 @@
+"""Which L0 of a real language model is right? A pipeline of its own, `make llm-sweep`."""

@@ -1,0 +1,39 @@
+"""Draw the figures of the sweep on the language model, as plots/llm_sweep/NAME.svg and .pdf."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import read_json, run, whole_folder
+
+DATA = Path("data/llm")
+
+
+def main(params: Params) -> None:
+    import pandas as pd
+
+    from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
+    from sbw.figures.style import save_figure, styled
+    from sbw.llm.sweep import folder_of, recommended
+    from sbw.tables import load_table
+
+    size, folders = params.llm.sweep.figures, [DATA / "sweep/measured" / folder_of(k) for k in params.llm.sweep.ks]
+    saes, histograms, latents = (
+        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
+        for name in ("saes", "histograms", "latents")
+    )
+    curves = load_table(DATA / "sweep/recommendation/curves.parquet")
+    verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
+    with styled(), whole_folder(Path("plots/llm_sweep")) as folder:
+        figures = {
+            "metrics": sweep_metrics.draw(saes, curves, verdict, size),
+            "probing": sweep_probing.draw(load_table(DATA / "probing/scores.parquet"), verdict, size),
+            "projections": sweep_panels.projections(histograms, saes, verdict, size),
+            "densities": sweep_panels.densities(latents, saes, verdict, size),
+        }
+        for name, figure in figures.items():
+            for kind in ("svg", "pdf"):
+                save_figure(figure, folder / f"{name}.{kind}", kind)
+
+
+if __name__ == "__main__":
+    run(main, __doc__)

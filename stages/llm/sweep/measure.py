@@ -1,0 +1,36 @@
+"""Measure the SAEs of one k of `llm.sweep` on held-out texts: tables in data/llm/sweep/measured/k=K."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import one_of, run, whole_folder
+
+OUT = Path("data/llm")
+
+
+def main(params: Params, value: str) -> None:
+    llm, ks = params.llm, {f"{k:g}": k for k in params.llm.sweep.ks}
+    k = ks[one_of("k", value, list(ks))]
+
+    from sbw.listed import Listed
+    from sbw.llm.activations import load_activations
+    from sbw.llm.evals import evaluate
+    from sbw.llm.measuring import SCHEMAS, measure, with_evals
+    from sbw.llm.model import load_model
+    from sbw.llm.sweep import Cell, folder_of
+    from sbw.tables import save_table
+
+    saes, cells = OUT / "sweep/sae", [Cell(k, seed) for seed in llm.sweep.seeds]
+    tables = measure(cells, saes, load_activations(OUT / "sweep/held_out"), llm.sweep.groups, llm.sweep.bins)
+    model = load_model(OUT / "model", llm.model_class, llm.dtype)
+    listed = [Listed(cell.name, saes / cell.name, None) for cell in cells]
+    evals, _ = evaluate(listed, model, OUT / "corpus/held_out", llm.context_size, llm.sweep.evals)
+    tables["saes"] = with_evals(tables["saes"], evals)
+    with whole_folder(OUT / "sweep/measured" / folder_of(k)) as folder:
+        for name, schema in SCHEMAS.items():
+            save_table(tables[name], schema, folder / f"{name}.parquet")
+    print(tables["saes"].drop(columns=["d_in", "d_sae"]).to_string(index=False, float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    run(main, __doc__, k="value of `llm.sweep.ks`")

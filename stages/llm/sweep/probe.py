@@ -1,0 +1,35 @@
+"""Probe few latents of the SAEs of one k of `llm.sweep`, in data/llm/probing/saes/k=K.parquet."""
+
+from functools import partial
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import one_of, run, whole
+
+OUT = Path("data/llm")
+
+
+def main(params: Params, value: str) -> None:
+    llm, probing, ks = params.llm, params.llm.probing, {f"{k:g}": k for k in params.llm.sweep.ks}
+    k = ks[one_of("k", value, list(ks))]
+
+    import pandas as pd
+
+    from sbw.llm.probing import PROBES, over_datasets, probe
+    from sbw.llm.sweep import Cell, folder_of
+    from sbw.saes import load_sae
+    from sbw.tables import save_table
+
+    tables = []
+    for cell in [Cell(k, seed) for seed in llm.sweep.seeds]:
+        one = partial(probe, load_sae(OUT / "sweep/sae" / cell.name), counts=probing.latents, seed=probing.seed)
+        rows = over_datasets(one, probing.datasets, OUT / "probing/activations", probing.seed, cell.name)
+        tables.append(rows.assign(k=cell.k, seed=cell.seed))
+    probes = pd.concat(tables, ignore_index=True)[PROBES.names]
+    with whole(OUT / f"probing/saes/{folder_of(k)}.parquet") as path:
+        save_table(probes, PROBES, path)
+    print(probes.groupby(["seed", "latents"])[["f1", "auc"]].mean().to_string(float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    run(main, __doc__, k="value of `llm.sweep.ks`")

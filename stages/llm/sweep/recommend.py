@@ -1,0 +1,40 @@
+"""Which L0 is right? A verdict in data/metrics/llm/recommendation.json, the sweep's numbers in sweep.json beside it."""
+
+import math
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import run, whole, whole_folder, write_json
+
+OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
+
+
+def main(params: Params) -> None:
+    import pandas as pd
+
+    from sbw.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
+    from sbw.llm.sweep import folder_of, headline
+    from sbw.tables import load_table, save_table
+
+    folders = [OUT / "measured" / folder_of(k) for k in params.llm.sweep.ks]
+    saes, projections, stability = (
+        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
+        for name in ("saes", "projections", "stability")
+    )
+    found = evidence(saes, projections, stability)
+    said = verdicts(found.metrics, params.recommend.seed)
+    with (
+        whole_folder(OUT / "recommendation") as folder,
+        whole(METRICS / "recommendation.json") as verdict,
+        whole(METRICS / "sweep.json") as numbers,
+    ):
+        save_table(curves_table(found.metrics, said, math.nan), CURVES, folder / "curves.parquet")
+        save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
+        write_json(summary(said), verdict)
+        write_json({"saes": headline(saes, stability)}, numbers)
+    for each in said:
+        print(each.sentence)
+
+
+if __name__ == "__main__":
+    run(main, __doc__)

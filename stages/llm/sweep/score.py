@@ -1,0 +1,29 @@
+"""Means of the probes over datasets, with intervals: data/llm/probing/scores.parquet, data/metrics/llm/probing.json."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import run, whole, write_json
+
+OUT = Path("data/llm")
+
+
+def main(params: Params) -> None:
+    import pandas as pd
+
+    from sbw.llm.probing import SCORES, headline, scores
+    from sbw.llm.sweep import folder_of
+    from sbw.tables import load_table, save_table
+
+    names = [folder_of(k) for k in params.llm.sweep.ks]
+    probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)
+    saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names], ignore_index=True)
+    table = scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, params.recommend.seed)
+    with whole(OUT / "probing/scores.parquet") as path, whole(Path("data/metrics/llm/probing.json")) as numbers:
+        save_table(table, SCORES, path)
+        write_json(headline(table), numbers)
+    print(table.to_string(index=False, float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    run(main, __doc__)

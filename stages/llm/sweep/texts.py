@@ -1,0 +1,36 @@
+"""Write the page of what latents fire on at a too low, right and too high L0, plots/llm_sweep_texts.html."""
+
+from pathlib import Path
+
+from sbw.params import Params
+from stages.cli import read_json, run, whole
+
+OUT = Path("data/llm")
+
+
+def main(params: Params) -> None:
+    from sbw.llm.activations import open_store
+    from sbw.llm.model import label, load_model
+    from sbw.llm.sweep import Cell, folder_of, recommended
+    from sbw.llm.texts import Column, page, read_texts
+    from sbw.saes import load_sae
+    from sbw.tables import load_table
+
+    llm, shown, size = params.llm, params.llm.sweep.texts, params.llm.harvest.batch_size
+    verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
+    columns = []
+    for k in sorted(shown.ks):
+        row = load_table(OUT / "sweep/measured" / folder_of(k) / "saes.parquet").iloc[0]
+        name = ": ".join(filter(None, [f"L0 {row['l0']:.3g}", verdict.place_of(row["l0"])]))
+        columns.append(Column(name, load_sae(OUT / "sweep/sae" / Cell(k, int(row["seed"])).name)))
+    model = load_model(OUT / "model", llm.model_class, llm.dtype)
+    store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
+    texts = read_texts(model, llm.hook, store.get_batch_tokens(llm.sweep.contexts), size)
+    html = page(columns, texts, model.tokenizer, f"What latents at {llm.hook} of {label(llm.model)} fire on, by L0",
+                latents=shown.latents, examples=shown.examples, margin=shown.margin)  # fmt: skip
+    with whole(Path("plots/llm_sweep_texts.html")) as path:
+        path.write_text(html, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main, __doc__)

@@ -1,0 +1,26 @@
+"""Train the SAEs of one k of `llm.sweep`, all seeds at once, into data/llm/sweep/sae/k=K/seed=S."""
+
+from pathlib import Path
+
+from sbw.params import LlmBatchTopK, Params
+from stages.cli import one_of, run, whole_folder
+
+
+def main(params: Params, value: str) -> None:
+    llm, ks = params.llm, {f"{k:g}": k for k in params.llm.sweep.ks}
+    wanted = LlmBatchTopK(architecture="batchtopk", k=ks[one_of("k", value, list(ks))])
+
+    from sbw.llm.activations import load_activations
+    from sbw.llm.model import label
+    from sbw.llm.sweep import folder_of
+    from sbw.llm.training import Recipe, Source, train_saes
+
+    recipes = [Recipe(f"seed={seed}", wanted, seed) for seed in llm.sweep.seeds]
+    source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
+    activations = load_activations(Path("data/llm/activations"))
+    with whole_folder(Path("data/llm/sweep/sae", folder_of(wanted.k))) as folder:
+        train_saes(recipes, llm.train, activations, source, lambda name: folder / name)
+
+
+if __name__ == "__main__":
+    run(main, __doc__, k="value of `llm.sweep.ks`")

@@ -1,0 +1,164 @@
+"""The sweep on a language model runs under DVC, goes on after a kill, and reruns exactly what a change concerns."""
+
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from sbw.tables import load_table
+from tests.conftest import Clone, stages_run
+from tests.pipeline.test_stale import leaves, new_params, other, plan
+from tests.tiny import CONTEXT, HOOK, write_model
+
+PIPELINE = "stages/llm/sweep/dvc.yaml"
+UPSTREAM = {"stages/llm/dvc.yaml:fetch", "stages/llm/dvc.yaml:harvest"}
+KS = ("3", "5", "8")
+VALUES: dict[str, Any] = {
+    "llm.hook": HOOK,
+    "llm.dtype": "float32",
+    "llm.context_size": CONTEXT,
+    "llm.corpus.held_out": 0.001,
+    "llm.harvest.tokens": 3000,
+    "llm.train.d_sae": 24,
+    "llm.train.batch_size": 30,
+    "llm.train.saes": {"one": {"architecture": "batchtopk", "k": 4}},
+    "llm.focus": "one",
+    "llm.dashboards.latents": [0],
+    "llm.sweep.ks": [3, 5, 8],
+    "llm.sweep.contexts": 40,
+    "llm.sweep.groups": 2,
+    "llm.sweep.bins": 10,
+    "llm.sweep.evals": {"batch_size": 2, "reconstruction_batches": 1, "sparsity_batches": 1},
+    "llm.sweep.texts": {"ks": [3, 5, 8], "latents": 2, "examples": 2, "margin": 3},
+    "llm.sweep.figures.ks": [3, 8],
+    "llm.probing.datasets": ["119_us_state_TX", "41_truthqa_tf"],
+    "llm.probing.latents": [1, 4],
+}
+
+AFTER_MEASURE = {"recommend", "score", "figures", "texts"}
+PROBED = {f"probe@{k}" for k in KS}
+MEASURED = {f"measure@{k}" for k in KS} | AFTER_MEASURE
+TRAINED = {f"train@{k}" for k in KS} | PROBED | MEASURED
+ON_ACTIVATIONS = {"activations", "baseline"} | PROBED | {"score", "figures"}
+HELD_OUT = {"held_out"} | MEASURED
+STALE = {
+    "llm.model": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "llm.model_class": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "llm.hook": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "llm.dtype": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "llm.context_size": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "llm.corpus.*": TRAINED | HELD_OUT | ON_ACTIVATIONS,  # written by the stage that writes the model
+    "llm.harvest.tokens": TRAINED,
+    "llm.harvest.batch_size": TRAINED | HELD_OUT,
+    "llm.train.saes.*": set(),
+    "llm.train.*": TRAINED,
+    "llm.sweep.ks": {"train@26", "measure@26", "probe@26"} | AFTER_MEASURE,
+    "llm.sweep.seeds": TRAINED,
+    "llm.sweep.contexts": HELD_OUT,
+    "llm.sweep.groups": MEASURED,
+    "llm.sweep.bins": MEASURED,
+    "llm.sweep.evals.*": MEASURED,
+    "llm.sweep.texts.*": {"texts"},
+    "llm.sweep.figures.*": {"figures"},
+    "llm.probing.datasets": ON_ACTIVATIONS,
+    "llm.probing.batch_size": ON_ACTIVATIONS,
+    "llm.probing.latents": PROBED | {"score", "figures"},
+    "llm.probing.seed": {"baseline", "score", "figures"} | PROBED,
+    "recommend.*": AFTER_MEASURE,
+    "*": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def ran(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which the whole pipeline has run on the tiny model."""
+    folder = tmp_path_factory.mktemp("llm_sweep")
+    clone = checkout.copy(folder / "sbw")
+    write_model(folder / "model")
+    clone.set_params(VALUES | {"llm.model": str(folder / "model")})
+    wanted = {f"{PIPELINE}:{name}" for name in TRAINED | HELD_OUT | ON_ACTIVATIONS}
+    assert stages_run(clone.dvc("repro", PIPELINE)) == wanted | UPSTREAM
+    return clone
+
+
+def test_a_second_run_does_nothing(ran: Clone) -> None:
+    assert stages_run(ran.dvc("repro", PIPELINE)) == set()
+
+
+def test_it_writes_what_git_keeps(ran: Clone) -> None:
+    metrics = ran.root / "data/metrics/llm"
+    sweep = json.loads((metrics / "sweep.json").read_text())["saes"]
+    assert [row["k"] for row in sweep] == [3, 5, 8]
+    assert json.loads((metrics / "probing.json").read_text())["datasets"] == 2
+    assert "said" in json.loads((metrics / "recommendation.json").read_text())
+    plots = {"metrics", "probing", "projections", "densities"}
+    assert {path.stem for path in (ran.root / "plots/llm_sweep").glob("*.svg")} == plots
+    assert (ran.root / "plots/llm_sweep_texts.html").exists()
+    curves = load_table(ran.root / "data/llm/sweep/recommendation/curves.parquet")
+    assert curves["true_l0"].isna().all()
+    ignored = ran.run("git", "status", "--short", "--untracked-files=all")
+    assert "plots/llm_sweep/metrics.svg" in ignored
+    assert ".parquet" not in ignored
+
+
+def test_a_killed_run_redoes_only_the_unfinished_cell(ran: Clone, tmp_path: Path) -> None:
+    clone = ran.copy(tmp_path / "sbw")
+    weights = "data/llm/sweep/sae/k=5/seed=1/sae_weights.safetensors"
+    before = (clone.root / weights).read_bytes()
+    # What a kill in the middle of a cell leaves: its part, and no output.
+    cell = clone.root / "data/llm/sweep/sae/k=5"
+    cell.rename(cell.with_name(".k=5.partial"))
+    (cell.with_name(".k=5.partial") / "seed=1/sae_weights.safetensors").write_bytes(b"cut")
+    assert stages_run(clone.dvc("repro", f"{PIPELINE}:train@5", f"{PIPELINE}:train@8")) == {f"{PIPELINE}:train@5"}
+    assert (clone.root / weights).read_bytes() == before
+    assert stages_run(clone.dvc("repro", PIPELINE)) == set()
+
+
+def test_an_audit_of_the_sweep_takes_the_l0_that_was_measured(ran: Clone, tmp_path: Path) -> None:
+    clone = ran.copy(tmp_path / "sbw")
+    clone.set_params({"audit.folder": "data/llm/sweep/sae"})
+    clone.dvc("repro", "audit")
+    audited = load_table(clone.root / "data/metrics/audit/saes.parquet")
+    assert audited["setting"].tolist() == [3, 3, 5, 5, 8, 8]
+    assert not set(audited["l0"]) & {3, 5, 8}
+    assert len(load_table(clone.root / "data/metrics/audit/agreements.parquet")) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_key_makes_exactly_its_stages_stale(ran: Clone) -> None:
+    original = (ran.root / "params.yaml").read_bytes()
+    document = YAML(typ="safe").load(original)
+    keys = dict(leaves({"llm": document["llm"], "recommend": document["recommend"]}))
+    before = plans(ran.root)
+    for key, value in keys.items():
+        expected = next(stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern))
+        ran.set_params({key: other(value)})
+        try:
+            assert stale(ran.root, before) == expected, key
+        finally:
+            (ran.root / "params.yaml").write_bytes(original)
+    assert stale(ran.root, before) == set()
+
+
+def of_language_models(repo: Repo) -> list[Any]:
+    return [stage for stage in repo.index.stages if stage.path_in_repo in (PIPELINE, "stages/llm/dvc.yaml")]
+
+
+def plans(root: Path) -> dict[str, Any]:
+    with Repo(str(root)) as repo, repo.lock:
+        return {stage.addressing: plan(stage) for stage in of_language_models(repo)}
+
+
+def stale(root: Path, before: dict[str, Any]) -> set[str]:
+    """The stages of the sweep that run, read or write something else, or whose params differ, and all that depend on
+    them."""
+    with Repo(str(root)) as repo, repo.lock:
+        changed = [stage for stage in of_language_models(repo)
+                   if plan(stage) != before.get(stage.addressing) or new_params(stage)]  # fmt: skip
+        affected = [nx.ancestors(repo.index.graph, stage) | {stage} for stage in changed]
+        return {stage.name for stages in affected for stage in stages if stage.path_in_repo == PIPELINE}

@@ -1,0 +1,110 @@
+"""The figures of a sweep on a language model draw what their tables hold, at the measured L0."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
+from sbw.figures.style import save_figure, styled
+from sbw.llm.sweep import Recommended
+from sbw.params import SweepFigures
+
+SIZE = SweepFigures(columns=4, panel_width=1.7, panel_height=1.5, ks=[5.0, 40.0, 300.0])
+KS, SEEDS = [5.0, 40.0, 300.0], [0, 1]
+VERDICT, NONE = Recommended(40.0, 20.0, 80.0), Recommended(None, None, None)
+
+
+def saes() -> pd.DataFrame:
+    table = pd.DataFrame([(k, seed, 1.1 * k + seed) for k in KS for seed in SEEDS], columns=["k", "seed", "l0"])
+    others = {name: 0.1 * table.index.to_series() for name in sweep_metrics._OF_SAES}
+    return table.assign(**others)
+
+
+def curves() -> pd.DataFrame:
+    rows = [
+        (metric, k, 1.1 * k + seed, math.log(k) + seed)
+        for metric in ("c_dec", "w_9", "stability")
+        for k in KS
+        for seed in SEEDS
+    ]
+    return pd.DataFrame(rows, columns=["metric", "setting", "l0", "value"])
+
+
+def scores() -> pd.DataFrame:
+    rows = [(k, 1.1 * k, latents, "f1", 0.6 + latents / 100, 0.5, 0.8, 40) for k in KS for latents in (1, 16)]
+    rows += [(math.nan, math.nan, None, "f1", 0.9, 0.85, 0.95, 40), (5.0, 5.5, 1, "auc", 0.1, 0.1, 0.1, 40)]
+    columns = ["k", "l0", "latents", "measure", "mean", "low", "high", "datasets"]
+    return pd.DataFrame(rows, columns=columns).astype({"latents": "Int64"})
+
+
+def histograms() -> pd.DataFrame:
+    rows = [(k, s, low, low + 1.0, k * d + s) for k in KS for s in SEEDS for low, d in ((-1.0, 0.2), (0.0, 0.8))]
+    return pd.DataFrame(rows, columns=["k", "seed", "from", "to", "density"])
+
+
+def latents() -> pd.DataFrame:
+    density = [0, 1e-4, 1e-3, 1e-3, 0.5]
+    rows = [(k, s, i, d) for k in KS for s in SEEDS for i, d in enumerate(density)]
+    return pd.DataFrame(rows, columns=["k", "seed", "latent", "density"])
+
+
+def drawn(name: str, verdict: Recommended = VERDICT) -> Figure:
+    with styled():
+        return {
+            "metrics": lambda: sweep_metrics.draw(saes(), curves(), verdict, SIZE),
+            "probing": lambda: sweep_probing.draw(scores(), verdict, SIZE),
+            "projections": lambda: sweep_panels.projections(histograms(), saes(), verdict, SIZE),
+            "densities": lambda: sweep_panels.densities(latents(), saes(), verdict, SIZE),
+        }[name]()
+
+
+@pytest.mark.parametrize("name", ["metrics", "probing", "projections", "densities"])
+def test_the_same_tables_give_the_same_bytes(name: str, tmp_path: Path) -> None:
+    for kind in ("svg", "pdf"):
+        for run in ("a", "b"):
+            save_figure(drawn(name), tmp_path / f"{run}.{kind}", kind)
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_metrics_are_drawn_at_the_mean_measured_l0_with_the_recommended_one() -> None:
+    figure = drawn("metrics")
+    assert len(figure.axes) == 3 + len(sweep_metrics._OF_SAES)
+    for axes in figure.axes:
+        assert axes.get_xscale() == "log"
+        np.testing.assert_allclose(axes.lines[0].get_xdata(), [6, 44.5, 330.5])
+        assert axes.lines[1].get_xdata()[0] == 40
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), np.log(KS) + 0.5)
+    assert "recommended: L0 40, grey" in figure.get_suptitle()
+
+
+def test_without_a_recommendation_none_is_drawn() -> None:
+    figure = drawn("metrics", NONE)
+    assert all(len(axes.lines) == 1 for axes in figure.axes)
+    assert "no L0 is recommended" in figure.get_suptitle()
+    assert drawn("projections", NONE).axes[0].get_title() == "L0 5.5"
+
+
+def test_probing_has_a_line_a_number_of_latents_and_the_baseline() -> None:
+    (axes,) = drawn("probing").axes
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert lines["1 latent"] == pytest.approx([0.61] * 3)
+    assert lines["16 latents"] == pytest.approx([0.76] * 3)
+    assert lines["all activations"] == [0.9, 0.9]
+    assert "40 datasets" in axes.get_title()
+
+
+def test_panels_are_called_by_their_l0_and_its_place() -> None:
+    titles = [axes.get_title() for axes in drawn("projections").axes]
+    assert titles == ["L0 5.5: too low", "L0 44: right", "L0 330: too high"]
+    heights = drawn("projections").axes[2].patches[0].get_data().values
+    assert list(heights) == [60, 240]
+
+
+def test_densities_leave_out_the_dead_and_count_them() -> None:
+    axes = drawn("densities").axes[0]
+    assert axes.get_title().endswith("1 of 5 never fire")
+    assert sum(patch.get_height() for patch in axes.patches) == 4

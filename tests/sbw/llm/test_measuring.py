@@ -1,0 +1,146 @@
+"""What is measured of SAEs that are known, against the same by other means."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sae_lens import SAE, ActivationsStore
+from torch import Tensor
+
+from sbw.llm import measuring
+from sbw.llm.held_out import tokens_in
+from sbw.llm.measuring import SCHEMAS, measure, stability_rows, with_evals
+from sbw.llm.model import Model, special_tokens
+from sbw.llm.sweep import Cell
+from sbw.metrics.geometry import pairwise_cosine
+from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
+from sbw.metrics.reconstruction import reconstruction
+from sbw.metrics.stability import decoder_agreement
+from sbw.metrics.streaming import RELATIVE_ERROR
+from sbw.rng import seeded
+from sbw.saes import load_sae
+from sbw.tables import load_table, save_table
+from tests.tiny import random_sae
+
+CELLS = [Cell(4.0, 0), Cell(4.0, 1)]
+GROUPS, BINS = 4, 20
+
+
+@pytest.fixture(scope="module")
+def x() -> Tensor:
+    """As many as divide into the groups, far from the origin."""
+    return (torch.randn(800, 16, generator=seeded(0)) * 3 + 1).bfloat16()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("sweep")
+    for cell, threshold in zip(CELLS, (0.1, 2.0), strict=True):
+        sae = random_sae(threshold=threshold)
+        sae.W_dec.data[: cell.seed] *= -2
+        sae.b_dec.data[:] = 0.5
+        sae.save_model(place / cell.name)
+    return place
+
+
+@pytest.fixture(scope="module")
+def tables(folder: Path, x: Tensor) -> dict[str, pd.DataFrame]:
+    return measure(CELLS, folder, x, GROUPS, BINS)
+
+
+def of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    return table[(table["k"] == cell.k) & (table["seed"] == cell.seed)]
+
+
+def sae_of(folder: Path, cell: Cell) -> SAE:
+    return load_sae(folder / cell.name)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@torch.no_grad()
+def test_a_row_is_what_the_sae_does_on_all_tokens_at_once(
+    cell: Cell, tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
+) -> None:
+    sae, row = sae_of(folder, cell), of(tables["saes"], cell).iloc[0]
+    acts = sae.encode(x.float())
+    expected = reconstruction(x.float(), sae.decode(acts))
+    for name, value in expected._asdict().items():
+        assert row[name] == pytest.approx(value, rel=1e-5), name
+    assert row["l0"] == pytest.approx((acts > 0).sum().item() / len(x))
+    assert row["c_dec"] == pytest.approx(pairwise_cosine(sae.W_dec))
+    fires = (acts > 0).double().mean(dim=0)
+    assert row["dead_latents"] == (fires == 0).sum() >= 1
+    assert row["dense_latents"] == (fires > 0.1).sum()
+    assert row["c_dec_of_firing"] == pytest.approx(pairwise_cosine(sae.W_dec[fires > 0]))
+    assert row["mean_threshold"] == pytest.approx(sae.threshold.mean().item())
+    np.testing.assert_allclose(of(tables["latents"], cell)["density"], fires)
+
+
+def test_some_latents_are_dense_and_some_are_not(tables: dict[str, pd.DataFrame]) -> None:
+    dense = tables["saes"]["dense_latents"]
+    assert dense.max() >= 1
+    assert (dense < 24).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@torch.no_grad()
+def test_projections_are_those_of_a_sort_with_their_error_between_groups(
+    cell: Cell, tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
+) -> None:
+    sae, rows = sae_of(folder, cell), of(tables["projections"], cell)
+    projections = decoder_projections(x.float(), sae.W_dec, sae.b_dec)
+    assert rows["n"].tolist() == list(range(1, 24))
+    np.testing.assert_allclose(rows["s_n"], nth_projections(projections), rtol=RELATIVE_ERROR, atol=1e-5)
+    error = sampling_error(projections, GROUPS)
+    largest = nth_projections(projections).abs().max().item() * RELATIVE_ERROR
+    np.testing.assert_allclose(rows["s_n_error"], error, atol=largest)
+
+
+@torch.no_grad()
+def test_a_histogram_is_of_projections_in_units_of_sigma(
+    tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
+) -> None:
+    sae, rows = sae_of(folder, CELLS[0]), of(tables["histograms"], CELLS[0])
+    sigma = x.float().square().mean().sqrt()
+    projections = decoder_projections(x.float(), sae.W_dec, sae.b_dec) / sigma
+    inside = ((projections >= -6) & (projections <= 6)).double().mean().item()
+    assert (rows["density"] * (rows["to"] - rows["from"])).sum() == pytest.approx(inside, abs=1e-4)
+    above = rows.loc[rows["from"] >= -1e-9, "density"].sum() * 0.6
+    assert above == pytest.approx(((projections > 0) & (projections <= 6)).double().mean().item(), abs=1e-3)
+
+
+def test_seeds_of_a_k_are_compared_unless_there_are_too_many_latents(
+    tables: dict[str, pd.DataFrame], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = (sae_of(folder, cell).W_dec.detach() for cell in CELLS)
+    assert tables["stability"].to_numpy().tolist() == [[4, 0, 1, pytest.approx(decoder_agreement(a, b))]]
+    monkeypatch.setattr(measuring, "MATCHED_UP_TO", 23)
+    assert stability_rows(CELLS, folder).empty
+
+
+def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_processes(
+    tables: dict[str, pd.DataFrame], folder: Path, x: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "processors", lambda: 1)
+    evals = pd.DataFrame({"ce_loss_score": [0.5, np.nan], "kl_div_score": 0.6, "ce_loss_with_sae": 3.0})
+    for place, found in (("two", tables), ("one", measure(CELLS, folder, x, GROUPS, BINS))):
+        (tmp_path / place).mkdir()
+        for name, schema in SCHEMAS.items():
+            table = with_evals(found["saes"], evals) if name == "saes" else found[name]
+            save_table(table, schema, tmp_path / place / f"{name}.parquet")
+    for name in SCHEMAS:
+        assert (tmp_path / "one" / f"{name}.parquet").read_bytes() == (
+            tmp_path / "two" / f"{name}.parquet"
+        ).read_bytes()
+    assert load_table(tmp_path / "one/saes.parquet")["ce_loss_score"].isna().tolist() == [False, True]
+
+
+def test_more_contexts_than_there_are_are_refused(store: ActivationsStore, model: Model) -> None:
+    with pytest.raises(ValueError, match=r"`llm\.sweep\.contexts` must be at most \d+, all that .*, got 100000"):
+        tokens_in(store, special_tokens(model), 100_000)
+
+
+def test_special_tokens_are_not_counted(store: ActivationsStore, model: Model) -> None:
+    assert tokens_in(store, special_tokens(model), 3) < 3 * 16
