@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ def curves() -> pd.DataFrame:
 
 
 def scores() -> pd.DataFrame:
+    rows: list[tuple[Any, ...]]
     rows = [(k, 1.1 * k, latents, "f1", 0.6 + latents / 100, 0.5, 0.8, 40) for k in KS for latents in (1, 16)]
     rows += [(math.nan, math.nan, None, "f1", 0.9, 0.85, 0.95, 40), (5.0, 5.5, 1, "auc", 0.1, 0.1, 0.1, 40)]
     columns = ["k", "l0", "latents", "measure", "mean", "low", "high", "datasets"]
@@ -75,9 +77,9 @@ def test_metrics_are_drawn_at_the_mean_measured_l0_with_the_recommended_one() ->
     assert len(figure.axes) == 3 + len(sweep_metrics._OF_SAES)
     for axes in figure.axes:
         assert axes.get_xscale() == "log"
-        np.testing.assert_allclose(axes.lines[0].get_xdata(), [6, 44.5, 330.5])
+        assert np.array(axes.lines[0].get_xdata()) == pytest.approx(np.array([6, 44.5, 330.5]))
         assert axes.lines[1].get_xdata()[0] == 40
-    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), np.log(KS) + 0.5)
+    assert np.array(figure.axes[0].lines[0].get_ydata()) == pytest.approx(np.log(KS) + 0.5)
     assert "recommended: L0 40, grey" in figure.get_suptitle()
 
 
@@ -90,7 +92,7 @@ def test_without_a_recommendation_none_is_drawn() -> None:
 
 def test_probing_has_a_line_a_number_of_latents_and_the_baseline() -> None:
     (axes,) = drawn("probing").axes
-    lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    lines = {line.get_label(): np.array(line.get_ydata()).tolist() for line in axes.lines}
     assert lines["1 latent"] == pytest.approx([0.61] * 3)
     assert lines["16 latents"] == pytest.approx([0.76] * 3)
     assert lines["all activations"] == [0.9, 0.9]
