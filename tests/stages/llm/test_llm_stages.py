@@ -27,6 +27,9 @@ VALUES = {
     "llm.inspect.batches": 2,
     "llm.dashboards.latents": list(range(24)),
     "llm.dashboards.contexts": 6,
+    "llm.sweep.ks": [3, 8],
+    "llm.sweep.texts.ks": [3, 8],
+    "llm.sweep.figures.ks": [3, 8],
 }
 WRITES = {
     "harvest": ["data/llm/activations"],
