@@ -1,6 +1,11 @@
 """The sweep on a language model runs under DVC, goes on after a kill, and reruns exactly what a change concerns."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,7 @@ from typing import Any
 import networkx as nx
 import pytest
 from dvc.repo import Repo
+from dvc.repo.index import Index
 from ruamel.yaml import YAML
 
 from sbw.tables import load_table
@@ -17,7 +23,7 @@ from tests.tiny import CONTEXT, HOOK, write_model
 
 PIPELINE = "stages/llm/sweep/dvc.yaml"
 UPSTREAM = {"stages/llm/dvc.yaml:fetch", "stages/llm/dvc.yaml:harvest"}
-KS = ("3", "5", "8")
+KS = ("3", "8")
 VALUES: dict[str, Any] = {
     "llm.hook": HOOK,
     "llm.dtype": "float32",
@@ -29,12 +35,12 @@ VALUES: dict[str, Any] = {
     "llm.train.saes": {"one": {"architecture": "batchtopk", "k": 4}},
     "llm.focus": "one",
     "llm.dashboards.latents": [0],
-    "llm.sweep.ks": [3, 5, 8],
+    "llm.sweep.ks": [3, 8],
     "llm.sweep.contexts": 40,
     "llm.sweep.groups": 2,
     "llm.sweep.bins": 10,
     "llm.sweep.evals": {"batch_size": 2, "reconstruction_batches": 1, "sparsity_batches": 1},
-    "llm.sweep.texts": {"ks": [3, 5, 8], "latents": 2, "examples": 2, "margin": 3},
+    "llm.sweep.texts": {"ks": [3, 8], "latents": 2, "examples": 2, "margin": 3},
     "llm.sweep.figures.ks": [3, 8],
     "llm.probing.datasets": ["119_us_state_TX", "41_truthqa_tf"],
     "llm.probing.latents": [1, 4],
@@ -93,7 +99,7 @@ def test_a_second_run_does_nothing(ran: Clone) -> None:
 def test_it_writes_what_git_keeps(ran: Clone) -> None:
     metrics = ran.root / "data/metrics/llm"
     sweep = json.loads((metrics / "sweep.json").read_text())["saes"]
-    assert [row["k"] for row in sweep] == [3, 5, 8]
+    assert [row["k"] for row in sweep] == [3, 8]
     assert json.loads((metrics / "probing.json").read_text())["datasets"] == 2
     assert "said" in json.loads((metrics / "recommendation.json").read_text())
     plots = {"metrics", "probing", "projections", "densities"}
@@ -107,16 +113,29 @@ def test_it_writes_what_git_keeps(ran: Clone) -> None:
 
 
 def test_a_killed_run_redoes_only_the_unfinished_cell(ran: Clone, tmp_path: Path) -> None:
-    clone = ran.copy(tmp_path / "sbw")
-    weights = "data/llm/sweep/sae/k=5/seed=1/sae_weights.safetensors"
-    before = (clone.root / weights).read_bytes()
-    # What a kill in the middle of a cell leaves: its part, and no output.
-    cell = clone.root / "data/llm/sweep/sae/k=5"
-    cell.rename(cell.with_name(".k=5.partial"))
-    (cell.with_name(".k=5.partial") / "seed=1/sae_weights.safetensors").write_bytes(b"cut")
-    assert stages_run(clone.dvc("repro", f"{PIPELINE}:train@5", f"{PIPELINE}:train@8")) == {f"{PIPELINE}:train@5"}
-    assert (clone.root / weights).read_bytes() == before
+    clone, names = ran.copy(tmp_path / "sbw"), [f"{PIPELINE}:train@{k}" for k in KS]
+    cells = {name: clone.root / f"data/llm/sweep/sae/k={k}" for name, k in zip(names, KS, strict=True)}
+    before = {name: weights(cell) for name, cell in cells.items()}
+    for cell in cells.values():
+        shutil.rmtree(cell)
+    with subprocess.Popen(["dvc", "repro", *names], cwd=clone.root, env=clone.environment, start_new_session=True,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:  # fmt: skip
+        while not (finished := {name for name, cell in cells.items() if cell.exists()}) or not begun(clone):
+            assert run.poll() is None, "it is killed in its second cell"
+            time.sleep(0.005)
+        os.killpg(run.pid, signal.SIGKILL)
+    assert stages_run(clone.dvc("repro", *names)) == set(names) - finished
+    assert {name: weights(cell) for name, cell in cells.items()} == before
     assert stages_run(clone.dvc("repro", PIPELINE)) == set()
+
+
+def begun(clone: Clone) -> bool:
+    """Whether a cell is being trained."""
+    return any((clone.root / "data/llm/sweep/sae").glob(".k=*.partial"))
+
+
+def weights(cell: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(cell.rglob("*.safetensors"))]
 
 
 def test_an_audit_of_the_sweep_takes_the_l0_that_was_measured(ran: Clone, tmp_path: Path) -> None:
@@ -124,9 +143,9 @@ def test_an_audit_of_the_sweep_takes_the_l0_that_was_measured(ran: Clone, tmp_pa
     clone.set_params({"audit.folder": "data/llm/sweep/sae"})
     clone.dvc("repro", "audit")
     audited = load_table(clone.root / "data/metrics/audit/saes.parquet")
-    assert audited["setting"].tolist() == [3, 3, 5, 5, 8, 8]
-    assert not set(audited["l0"]) & {3, 5, 8}
-    assert len(load_table(clone.root / "data/metrics/audit/agreements.parquet")) == 3
+    assert audited["setting"].tolist() == [3, 3, 8, 8]
+    assert not set(audited["l0"]) & {3, 8}
+    assert len(load_table(clone.root / "data/metrics/audit/agreements.parquet")) == 2
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -145,20 +164,23 @@ def test_each_key_makes_exactly_its_stages_stale(ran: Clone) -> None:
     assert stale(ran.root, before) == set()
 
 
-def of_language_models(repo: Repo) -> list[Any]:
-    return [stage for stage in repo.index.stages if stage.path_in_repo in (PIPELINE, "stages/llm/dvc.yaml")]
+def of_language_models(repo: Repo) -> Index:
+    """The pipeline and the one that it goes on from, without the others: half of the time goes into reading them."""
+    names = ("stages/llm/dvc.yaml", PIPELINE)
+    return Index.from_indexes(repo, (Index.from_file(repo, str(Path(repo.root_dir) / name)) for name in names))
 
 
 def plans(root: Path) -> dict[str, Any]:
     with Repo(str(root)) as repo, repo.lock:
-        return {stage.addressing: plan(stage) for stage in of_language_models(repo)}
+        return {stage.addressing: plan(stage) for stage in of_language_models(repo).stages}
 
 
 def stale(root: Path, before: dict[str, Any]) -> set[str]:
     """The stages of the sweep that run, read or write something else, or whose params differ, and all that depend on
     them."""
     with Repo(str(root)) as repo, repo.lock:
-        changed = [stage for stage in of_language_models(repo)
+        index = of_language_models(repo)
+        changed = [stage for stage in index.stages
                    if plan(stage) != before.get(stage.addressing) or new_params(stage)]  # fmt: skip
-        affected = [nx.ancestors(repo.index.graph, stage) | {stage} for stage in changed]
+        affected = [nx.ancestors(index.graph, stage) | {stage} for stage in changed]
         return {stage.name for stages in affected for stage in stages if stage.path_in_repo == PIPELINE}
