@@ -55,7 +55,13 @@ class Train(Saes):
     seed: Seed
     """Seed of the initial weights."""
     log_every: Count
-    """Steps between two points of the training curve."""
+    """Steps between two points of the training curve, at most those of the training."""
+
+    @override
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
+        super().require_consistent(section, training, num_features)
+        message = f"`{section}.log_every` must be at most the steps that `training.samples` make ({training.steps()})"
+        require(self.log_every <= training.steps(), f"{message}, got {self.log_every}")
 
 
 class Sweep(Saes):

@@ -55,16 +55,20 @@ def _repro(clone: Clone, targets: list[str], kill_after: float | None, draw: ran
     with TemporaryFile("w+") as printed:
         process = subprocess.Popen(
             ["dvc", "repro", *targets], cwd=clone.root, env=clone.environment, stdout=printed, stderr=subprocess.STDOUT,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_may_be_interrupted,
         )  # fmt: skip
         try:
             process.wait(kill_after)
         except subprocess.TimeoutExpired:
             _kill(process.pid, draw)
-        process.wait(timeout=300)
+        process.wait(timeout=900)
         _wait_for_the_end_of(clone.root)
         printed.seek(0)
         return process.returncode, printed.read()
+
+
+def _may_be_interrupted() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what it starts in the background ignore it
 
 
 def _kill(dvc: int, draw: random.Random) -> None:

@@ -60,6 +60,11 @@ def test_fractional_k_is_valid(tmp_path: Path) -> None:
         ("  main:\n", "  ma/in:\n", "`toys.ma/in.[key]` String must match pattern"),
         ('models: ["*"]', "models: []", "`collect_l0.models` List must have at least 1 item"),
         ('models: ["*"]', "models: [3]", "`collect_l0.models[0]` must be a valid string, got 3"),
+        (
+            "  log_every: 50 ",
+            "  log_every: 20000 ",
+            "`train.log_every` must be at most the steps that `training.samples` make (14649), got 20000",
+        ),
         ("  n: 18", "  n: 50", "`evaluate.n` must satisfy 1 <= n < d_sae (50), got 50"),
         ("ks: [1, 2, 3,", "ks: [1, 2, 60,", "`sweep.ks[2]` must satisfy 0 < k <= sweep.d_sae (50), got 60"),
         ("ks: [1, 2, 3,", "ks: [1, 2, 2,", "`sweep.ks` must not repeat a value, got [1.0, 2.0, 2.0, 4.0,"),
