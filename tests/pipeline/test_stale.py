@@ -99,14 +99,20 @@ def other(value: Any) -> Any:
 def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str) -> None:
     original = (reproduced.root / "params.yaml").read_bytes()
     keys = dict(leaves({section: YAML(typ="safe").load(original)[section]}))
-    before = plans(reproduced.root)
-    for key, value in keys.items():
-        expected = next((stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern)), None)
-        assert expected is not None, f"{key} is in params.yaml, but this test does not say which stages read it"
-        reproduced.set_params({key: other(value)})
-        assert stale(reproduced.root, before) == expected, key
+    before, expected = plans(reproduced.root), {key: said_to_be_stale(key) for key in keys}
+    for key in filter(expected.get, keys):
+        reproduced.set_params({key: other(keys[key])})
+        assert stale(reproduced.root, before) == expected[key], key
         (reproduced.root / "params.yaml").write_bytes(original)
+    # Those that no stage reads, all at once.
+    reproduced.set_params({key: other(value) for key, value in keys.items() if not expected[key]})
     assert stale(reproduced.root, before) == set()
+
+
+def said_to_be_stale(key: str) -> set[str]:
+    expected = next((stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern)), None)
+    assert expected is not None, f"{key} is in params.yaml, but this test does not say which stages read it"
+    return expected
 
 
 def plans(root: Path) -> dict[str, Any]:
