@@ -6,6 +6,7 @@ d3-selection.min.js is the part of d3 that they use, version 2.0.0 as in d3 6 (B
 import json
 import re
 import urllib.parse
+import warnings
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -63,8 +64,9 @@ def dashboard(sae: SAE[Any], model: Model, contexts: Int[Tensor, "c t"], latents
         dtype="float32",
         ignore_tokens=set(special_tokens(model).tolist()),
     )
-    data = SaeVisRunner(config).run(encoder=sae, model=model, tokens=contexts)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using a non-tuple sequence")  # indexing of what sae-dashboard depends on
+        data = SaeVisRunner(config).run(encoder=sae, model=model, tokens=contexts)
         file = Path(folder, "page.html")
         save_feature_centric_vis(data, file)
         return whole_page(file.read_text(), title, quick_list_url(sae, latents, title))

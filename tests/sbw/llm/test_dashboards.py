@@ -11,7 +11,6 @@ from sbw.llm.model import Model
 from tests.browser import asked, needs_chromium
 from tests.tiny import CONTEXT, HOOK, HOSTILE, random_sae
 
-pytestmark = pytest.mark.filterwarnings("ignore:Using a non-tuple sequence:UserWarning")  # sae-dashboard's indexing
 LATENTS = [0, 3, 7]
 DRAWN = """
 const bars = () => document.querySelectorAll(".plotly-hist .bars path").length;

@@ -10,7 +10,6 @@ from sbw.tables import load_table
 from tests.conftest import Clone
 from tests.tiny import CONTEXT, HOOK, write_corpus, write_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:Using a non-tuple sequence:UserWarning")  # sae-dashboard's indexing
 VALUES = {
     "llm.hook": HOOK,
     "llm.dtype": "float32",
