@@ -17,14 +17,19 @@ help: ## list the targets
 .PHONY: environment
 environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
 
-$(INSTALLED): requirements.txt
+# An environment with a file that requirements.sha256 does not list is removed: it is never run.
+CHECKED := $(PYTHON) -m stages.installed $(VENV)/report.json || { rm -rf $(VENV); exit 1; }
+
+$(INSTALLED): requirements.txt requirements.sha256
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --report $(VENV)/report.json -r requirements.txt
+	$(CHECKED)
 	touch $@
 
 $(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-llm.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --report $(VENV)/report.json --no-deps -r requirements-llm.txt
+	$(CHECKED)
 	touch $@
 
 .PHONY: repro
