@@ -18,6 +18,8 @@ from filelock import FileLock
 from hypothesis import settings
 from ruamel.yaml import YAML
 
+from tests.preloaded import with_preloaded
+
 # pytest has a worker a processor: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -95,7 +97,7 @@ class Clone:
         done = subprocess.run(
             command,
             cwd=self.root,
-            env=self.environment,
+            env=self.environment if self.variables else with_preloaded(self.environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

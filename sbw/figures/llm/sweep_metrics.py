@@ -13,6 +13,7 @@ _OF_SAES = {
     "ce_loss_score": "loss recovered",
     "dead_latents": "dead latents",
     "dense_latents": "dense latents",
+    "mean_encoder_bias": "mean encoder bias",
     "mean_threshold": "mean threshold",
 }
 
@@ -24,8 +25,8 @@ def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended, params:
     """
     metrics = list(curves["metric"].unique())
     count = len(metrics) + len(_OF_SAES)
-    columns = min(params.columns, count)
-    rows = -(-count // columns)
+    rows = -(-count // params.columns)
+    columns = -(-count // rows)
     figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.4)
     grid = panels(figure, count, columns, sharex=True)
     for axes, metric in zip(grid, metrics, strict=False):

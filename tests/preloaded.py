@@ -1,0 +1,118 @@
+"""Stages in a fork of a process that has the libraries imported: importing SAELens is most of a short stage's time.
+
+`with_preloaded` puts a `python` before all others on the path. What DVC starts as `python -m stages.NAME` then runs in
+a process of its own as ever, with its own folder, variables and files, but for the imports of `LIBRARIES`, which are
+done once. The code of the project is no part of them. Tests of what a whole process does (kills, threads, other
+surroundings) take their environment as it is.
+"""
+
+import atexit
+import functools
+import gc
+import importlib
+import io
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
+
+LIBRARIES = (
+    "matplotlib.figure",
+    "pyarrow.parquet",
+    "pydantic",
+    "ruamel.yaml",
+    "sae_lens.evals",
+    "scipy.optimize",
+    "seaborn",
+)
+
+CLIENT = """#!{python} -IS
+import os, socket, sys
+if sys.argv[1] != "-m":
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    variables = (f"{{name}}={{value}}" for name, value in os.environ.items())
+    socket.send_fds(server, [b"+"], [0, 1, 2])
+    server.sendall("\\0".join([os.getcwd(), str(len(sys.argv) - 2), *sys.argv[2:], *variables]).encode())
+    server.shutdown(socket.SHUT_WR)
+    sys.exit(int(server.recv(8) or 1))
+"""
+
+
+def with_preloaded(environment: dict[str, str]) -> dict[str, str]:
+    """An environment whose `python -m` runs in a fork of the one process of this test run."""
+    return {**environment, "PATH": f"{_started()}{os.pathsep}{environment['PATH']}"}
+
+
+@functools.cache
+def _started() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="sbw"))
+    client, address = folder / "python", str(folder / "socket")
+    client.write_text(CLIENT.format(python=sys.executable, address=address))
+    client.chmod(0o755)
+    variables = {**os.environ, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
+    server = subprocess.Popen([sys.executable, __file__, address], env=variables, stdin=subprocess.DEVNULL)
+    atexit.register(server.kill)
+    while not Path(address).exists():
+        assert server.poll() is None
+    return folder
+
+
+class _Stage(StreamRequestHandler):
+    def handle(self) -> None:
+        _, files, _, _ = socket.recv_fds(self.request, 1, 3)
+        folder, count, *rest = self.rfile.read().decode().split("\0")
+        (module, *arguments), variables = rest[: int(count)], rest[int(count) :]
+        for i, file in enumerate(files):
+            os.dup2(file, i)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update({name: value for name, _, value in (variable.partition("=") for variable in variables)})
+        sys.path[0], sys.argv = folder, [module, *arguments]
+        self.wfile.write(str(_run(module)).encode())
+
+
+def _run(module: str) -> int:
+    """The exit status of a module that is run as a program is."""
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+class _Server(ForkingMixIn, UnixStreamServer):
+    starter = os.getppid()
+
+    def service_actions(self) -> None:
+        super().service_actions()
+        if os.getppid() != self.starter:
+            sys.exit()
+
+
+def _serve(address: str) -> None:
+    with _Server(address, _Stage) as server:
+        for library in LIBRARIES:
+            importlib.import_module(library)
+        gc.freeze()
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)
+    _serve(sys.argv[1])
