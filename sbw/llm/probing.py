@@ -4,7 +4,6 @@ Texts, labels, splits, the choice of latents and the probes are those of sae-pro
 are not. Shapes: n texts, d width of the activations, h latents.
 """
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm import tqdm
 
-from sbw.l0 import DRAWS, INTERVAL
 from sbw.llm.model import Model
 from sbw.tables import column
 from sbw.workers import in_parallel, processors
@@ -49,18 +47,6 @@ PROBES = pa.schema(
         column("seed", pa.int64(), "seed of its initial weights"),
         column("latents", pa.int64(), "latents that the probe takes"),
         *_OF_DATASET,
-    ]
-)
-SCORES = pa.schema(
-    [
-        column("k", pa.float64(), "active latents a token that the SAEs were trained for; null: the baseline"),
-        column("l0", pa.float64(), "that they have, mean over seeds; null: the baseline"),
-        column("latents", pa.int64(), "latents that a probe takes; null: the baseline, which takes the activations"),
-        column("measure", pa.string(), "f1 or auc"),
-        column("mean", pa.float64(), "over datasets, of the mean over seeds"),
-        column("low", pa.float64(), f"lower end of the interval that holds {INTERVAL:.0%} of draws of the datasets"),
-        column("high", pa.float64(), "upper end of it"),
-        column("datasets", pa.int64(), "how many datasets there are"),
     ]
 )
 _PENALTY = "l2"
@@ -178,50 +164,6 @@ def over_datasets(function: Any, datasets: Sequence[str], folder: Path, seed: in
     each = partial(_rows_of_share, function, folder=folder, seed=seed, label=label)
     found = in_parallel([partial(each, datasets[share::shares], quiet=share > 0) for share in range(shares)])
     return pd.DataFrame([row for i in range(len(datasets)) for row in found[i % shares][i // shares]])
-
-
-def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows of `SCORES`: means over datasets, with an interval from drawing the datasets anew.
-
-    Args:
-        probes: rows of `PROBES`.
-        baseline: rows of `BASELINE`, of the same datasets.
-        saes: columns `k` and `l0`, a row an SAE.
-        seed: of the draws, which are the same for all.
-    """
-    l0, count = saes.groupby("k")["l0"].mean().to_dict(), baseline["dataset"].nunique()
-    drawn = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
-    rows = []
-    for measure in ("f1", "auc"):
-        for keys, of_k in probes.groupby(["k", "latents"]):
-            values = of_k.groupby("dataset")[measure].mean().to_numpy()
-            rows.append((keys[0], l0[keys[0]], keys[1], measure, *_interval(values, drawn), count))
-        values = baseline.groupby("dataset")[measure].mean().to_numpy()
-        rows.append((math.nan, math.nan, None, measure, *_interval(values, drawn), count))
-    return pd.DataFrame(rows, columns=SCORES.names).astype({"latents": "Int64"})
-
-
-def headline(scores: pd.DataFrame) -> dict[str, Any]:
-    """Means and intervals as a document: of the baseline, and of the SAEs of each k."""
-
-    def told(rows: pd.DataFrame) -> dict[str, list[float]]:
-        return {row["measure"]: [round(row[end], 4) for end in ("mean", "low", "high")] for _, row in rows.iterrows()}
-
-    of_saes = scores[scores["k"].notna()]
-    return {
-        "datasets": int(scores["datasets"].iloc[0]),
-        "baseline": told(scores[scores["k"].isna()]),
-        "saes": [
-            {"k": k, "l0": round(of_k["l0"].iloc[0], 2)}
-            | {f"latents_{latents}": told(rows) for latents, rows in of_k.groupby("latents")}
-            for k, of_k in of_saes.groupby("k")
-        ],
-    }
-
-
-def _interval(values: NDArray[np.floating[Any]], drawn: NDArray[np.integer[Any]]) -> tuple[float, float, float]:
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
-    return float(values.mean()), float(low), float(high)
 
 
 def _write_share(

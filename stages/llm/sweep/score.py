@@ -11,7 +11,7 @@ OUT = Path("data/llm")
 def main(params: Params) -> None:
     import pandas as pd
 
-    from sbw.llm.probing import SCORES, headline, scores
+    from sbw.llm.scores import SCORES, headline, scores
     from sbw.llm.sweep import folder_of
     from sbw.tables import load_table, save_table
 
