@@ -28,7 +28,6 @@ def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
     log_l0(axes, verdict)
     axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    axes.set_title(
-        f"Probes on few latents; bands: 90 % of draws of {baseline['datasets']} datasets\nhollow: can be told from the best"
-    )
+    drawn = f"bands: 90 % of draws of {baseline['datasets']} datasets"
+    axes.set_title(f"Probes on few latents; {drawn}\nhollow: can be told from the best")
     return figure
