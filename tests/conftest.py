@@ -94,10 +94,19 @@ class Clone:
 
     def run(self, *command: str, ok: bool = True) -> str:
         """Run a command in the clone; returns what it printed, after checking that it succeeded, or failed."""
+        return self._run(command, self.environment, ok)
+
+    def dvc(self, *arguments: str, ok: bool = True) -> str:
+        """Run DVC, whose stages find the libraries imported, unless the environment has variables of its own."""
+        return self._run(
+            ("dvc", *arguments), self.environment if self.variables else with_preloaded(self.environment), ok
+        )
+
+    def _run(self, command: Sequence[str], environment: dict[str, str], ok: bool) -> str:
         done = subprocess.run(
             command,
             cwd=self.root,
-            env=self.environment if self.variables else with_preloaded(self.environment),
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -105,9 +114,6 @@ class Clone:
         )
         assert (done.returncode == 0) == ok, done.stdout
         return done.stdout
-
-    def dvc(self, *arguments: str, ok: bool = True) -> str:
-        return self.run("dvc", *arguments, ok=ok)
 
     def stage(self, *arguments: str, ok: bool = True) -> str:
         name, *rest = arguments

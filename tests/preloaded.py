@@ -2,7 +2,7 @@
 
 `with_preloaded` puts a `python` before all others on the path. What DVC starts as `python -m stages.NAME` then runs in
 a process of its own as ever, with its own folder, variables and files, but for the imports of `LIBRARIES`, which are
-done once. The code of the project is no part of them. Tests of what a whole process does (kills, threads, other
+done once. The code of the project is no part of them. Tests of what a whole process does (kills, mounts, other
 surroundings) take their environment as it is.
 """
 

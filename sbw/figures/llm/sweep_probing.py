@@ -20,7 +20,7 @@ def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
     of_saes, baseline = f1[f1["k"].notna()], f1[f1["k"].isna()].iloc[0]
     for color, latents in zip(PALETTE, sorted(of_saes["latents"].unique()), strict=False):
         rows = of_saes[of_saes["latents"] == latents]
-        label = f"{latents} latent{'s' if latents > 1 else ''}"
+        label = f"{latents:g} latent{'s' if latents > 1 else ''}"
         band(axes, rows.sort_values("l0"), x="l0", color=color, label=label, marker=".")
         behind = rows[rows["behind_high"] < 0]
         axes.plot(behind["l0"], behind["mean"], color="white", marker=".", markersize=3, linestyle="")
