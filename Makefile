@@ -17,20 +17,24 @@ help: ## list the targets
 .PHONY: environment
 environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
 
-# An environment with a file that requirements.sha256 does not list is removed: it is never run.
-CHECKED := $(PYTHON) -m stages.installed $(VENV)/report.json || { rm -rf $(VENV); exit 1; }
+# An environment with a file that requirements.sha256 does not list is removed, and so is one that was never compared.
+UNCHECKED := $(VENV)/.unchecked
+$(if $(wildcard $(UNCHECKED)),$(shell rm -rf $(VENV)))
+define install
+	touch $(UNCHECKED)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --report $(VENV)/report.json $(1)
+	$(PYTHON) -m stages.installed $(VENV)/report.json || { rm -rf $(VENV); exit 1; }
+	rm $(UNCHECKED)
+	touch $@
+endef
 
 $(INSTALLED): requirements.txt requirements.sha256
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --report $(VENV)/report.json -r requirements.txt
-	$(CHECKED)
-	touch $@
+	$(call install,-r requirements.txt)
 
 $(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --report $(VENV)/report.json --no-deps -r requirements-llm.txt
-	$(CHECKED)
-	touch $@
+	$(call install,--no-deps -r requirements-llm.txt)
 
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date

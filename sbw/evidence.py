@@ -159,7 +159,10 @@ def stability_rows(stability: pd.DataFrame) -> Rows:
 
 
 def sigma_of(saes: pd.DataFrame) -> float:
-    """σ = √(E‖x‖² / d_in) of the activations that SAEs were measured on, from their errors."""
+    """σ = √(E‖x‖² / d_in) of the activations that SAEs were measured on, from their errors.
+
+    Their mean is part of it: σ is greater than the spread about the mean, by a factor of 1.4 in a language model.
+    """
     worst = saes.loc[saes["mse"].idxmax()]
     return math.sqrt(worst["mse"] / (1 - worst["variance_explained_about_zero"]) / worst["d_in"])
 

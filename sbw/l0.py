@@ -87,9 +87,12 @@ def judge(metric: str, rows: Rows, generator: np.random.Generator) -> Verdict:
     if place.kind == "flat":
         return Verdict(metric, "flat", None, None, None, f"{metric} does not tell: {_noise(curve)}.", draws)
     if place.kind == "edge":
-        end, way = ("lowest", "downward") if place.cell == 0 else ("highest", "upward")
-        sentence = f"{metric} is least at the {end} of {_swept(curve)}: extend the sweep {way}."
-        return Verdict(metric, "edge", None, None, None, sentence, draws)
+        told = (
+            f"is on its floor at the lowest of {_swept(curve)} already: extend the sweep downward"
+            if place.cell == 0
+            else f"falls until the highest of {_swept(curve)}: extend the sweep upward"
+        )
+        return Verdict(metric, "edge", None, None, None, f"{metric} {told}.", draws)
     l0 = _hinge(curve.x, curve.y, place.cell)
     low, high = _interval(draws, l0)
     then = "rises again above" if place.kind == "minimum" else "stays flat above"

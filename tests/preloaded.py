@@ -1,9 +1,9 @@
 """Stages in a fork of a process that has the libraries imported: importing SAELens is most of a short stage's time.
 
 `with_preloaded` puts a `python` before all others on the path. What DVC starts as `python -m stages.NAME` then runs in
-a process of its own as ever, with its own folder, variables and files, but for the imports of `LIBRARIES`, which are
-done once. The code of the project is no part of them. Tests of what a whole process does (kills, mounts, other
-surroundings) take their environment as it is.
+a process of its own as ever, with its own folder, variables and files. But the imports of `LIBRARIES` are done once,
+and what is to be done at an interpreter's exit is not. The code of the project is no part of the libraries. Tests of
+what a whole process does (kills, mounts, other surroundings) take their environment as it is.
 """
 
 import atexit
@@ -13,6 +13,7 @@ import importlib
 import io
 import os
 import runpy
+import shutil
 import socket
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def with_preloaded(environment: dict[str, str]) -> dict[str, str]:
 @functools.cache
 def _started() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="sbw"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     client, address = folder / "python", str(folder / "socket")
     client.write_text(CLIENT.format(python=sys.executable, address=address))
     client.chmod(0o755)

@@ -1,4 +1,7 @@
-"""What probes say of a sweep: means over datasets with intervals, and which L0s can be told from the best."""
+"""What probes say of a sweep: means over datasets with intervals, and which L0s can be told from the best.
+
+Shapes: m values of k, s seeds, t datasets, b draws.
+"""
 
 import math
 from typing import Any
@@ -6,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from sbw.l0 import DRAWS, INTERVAL
+from sbw.l0 import DRAWS, INTERVAL, Floats
 from sbw.tables import column
 
 SCORES = pa.schema(
@@ -17,50 +19,52 @@ SCORES = pa.schema(
         column("l0", pa.float64(), "that they have, mean over seeds; null: the baseline"),
         column("latents", pa.int64(), "latents that a probe takes; null: the baseline, which takes the activations"),
         column("measure", pa.string(), "f1 or auc"),
-        column("mean", pa.float64(), "over datasets, of the mean over seeds"),
-        column("low", pa.float64(), f"lower end of the interval that holds {INTERVAL:.0%} of draws of the datasets"),
+        column("mean", pa.float64(), "over datasets and seeds"),
+        column("low", pa.float64(), f"lower end of the interval that holds {INTERVAL:.0%} of draws of both"),
         column("high", pa.float64(), "upper end of it"),
-        column(
-            "behind",
-            pa.float64(),
-            "mean minus that of the best k, over the same datasets; null: the baseline",
-        ),
-        column("behind_low", pa.float64(), "lower end of its interval"),
-        column("behind_high", pa.float64(), "upper end of it; below 0 where the k can be told from the best"),
+        column("behind", pa.float64(), "by how much the mean is less than that of the best k; null: the baseline"),
+        column("margin", pa.float64(), "a k that is behind by more can be told from the best; null: the baseline"),
         column("datasets", pa.int64(), "how many datasets there are"),
     ]
 )
 
 
 def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows of `SCORES`: means over datasets, with intervals from drawing the datasets anew.
+    """The rows of `SCORES`: means over datasets, with intervals from drawing the datasets and each k's seeds anew.
 
-    Datasets differ more than SAEs do, so that a k is compared with the best one dataset by dataset.
+    Datasets differ more than SAEs do, so that all k are compared over the same draws of them. Which k is the best is
+    not known: the margin of a k is by how much more than it is, at most, a draw puts it behind any other one, in
+    (1 + INTERVAL) / 2 of the draws.
 
     Args:
-        probes: rows of `sbw.llm.probing.PROBES`.
+        probes: rows of `sbw.llm.probing.PROBES`; every k has the same seeds and datasets.
         baseline: rows of `sbw.llm.probing.BASELINE`, of the same datasets.
         saes: columns `k` and `l0`, a row an SAE.
         seed: of the draws, which are the same for all.
     """
-    l0, count = saes.groupby("k")["l0"].mean().to_dict(), baseline["dataset"].nunique()
-    drawn = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
+    l0, count, of_k = saes.groupby("k")["l0"].mean(), baseline["dataset"].nunique(), probes["seed"].nunique()
+    generator = np.random.default_rng(seed)
+    datasets = generator.integers(count, size=(DRAWS, count))
+    seeds = generator.integers(of_k, size=(len(l0), DRAWS, of_k))
     rows: list[tuple[Any, ...]] = []
     for measure in ("f1", "auc"):
         for latents, of_latents in probes.groupby("latents"):
-            by_k = of_latents.groupby(["dataset", "k"])[measure].mean().unstack()
-            behind = by_k.sub(by_k[by_k.mean().idxmax()], axis="index")
+            table = of_latents.pivot(index=["k", "seed"], columns="dataset", values=measure)
+            values = table.to_numpy().reshape(-1, of_k, count)
+            means, drawn = values.mean(axis=(1, 2)), _means_of_draws(values, datasets, seeds)
+            compared = zip(table.index.unique("k"), means, drawn, _margins(means, drawn), strict=True)
             rows += [
-                (k, l0[k], latents, measure, *_interval(by_k[k], drawn), *_interval(behind[k], drawn), count)
-                for k in by_k.columns
+                (k, l0[k], latents, measure, mean, *_interval(of_draws), means.max() - mean, margin, count)
+                for k, mean, of_draws, margin in compared
             ]
-        of_baseline = baseline.groupby("dataset")[measure].mean()
-        rows.append((math.nan, math.nan, None, measure, *_interval(of_baseline, drawn), *[math.nan] * 3, count))
+        of_all = baseline[measure].to_numpy()
+        interval = _interval(of_all[datasets].mean(axis=1))
+        rows.append((math.nan, math.nan, None, measure, of_all.mean(), *interval, math.nan, math.nan, count))
     return pd.DataFrame(rows, columns=SCORES.names).astype({"latents": "Int64"})
 
 
 def headline(scores: pd.DataFrame) -> dict[str, Any]:
-    """Means and intervals as a document: of the baseline, and of each k, with how far it is behind the best."""
+    """As a document: mean and interval of the baseline and of each k, what that is behind the best, and its margin."""
 
     def told(rows: pd.DataFrame, suffix: str, *names: str) -> dict[str, list[float]]:
         return {row["measure"] + suffix: [round(row[name], 4) for name in names] for _, row in rows.iterrows()}
@@ -68,21 +72,32 @@ def headline(scores: pd.DataFrame) -> dict[str, Any]:
     def means(rows: pd.DataFrame) -> dict[str, list[float]]:
         return told(rows, "", "mean", "low", "high")
 
-    def of_saes(rows: pd.DataFrame) -> dict[str, list[float]]:
-        return means(rows) | told(rows, "_behind", "behind", "behind_low", "behind_high")
-
     return {
         "datasets": int(scores["datasets"].iloc[0]),
         "baseline": means(scores[scores["k"].isna()]),
         "saes": [
             {"k": k, "l0": round(of_k["l0"].iloc[0], 2)}
-            | {f"latents_{latents}": of_saes(rows) for latents, rows in of_k.groupby("latents")}
+            | {
+                f"latents_{latents}": means(rows) | told(rows, "_behind_and_margin", "behind", "margin")
+                for latents, rows in of_k.groupby("latents")
+            }
             for k, of_k in scores[scores["k"].notna()].groupby("k")
         ],
     }
 
 
-def _interval(of_datasets: "pd.Series[float]", drawn: NDArray[np.integer[Any]]) -> tuple[float, float, float]:
-    values = of_datasets.to_numpy()
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
-    return float(values.mean()), float(low), float(high)
+def _means_of_draws(values: Floats, datasets: Any, seeds: Any) -> Floats:
+    """[m, b] from values [m, s, t], datasets [b, t] and, for each k its own, seeds [m, b, s]."""
+    over_datasets = np.stack([values[:, :, drawn].mean(axis=2) for drawn in datasets], axis=1)
+    return np.take_along_axis(over_datasets, seeds, axis=2).mean(axis=2)
+
+
+def _margins(means: Floats, drawn: Floats) -> Floats:
+    """[m] from means [m] and those of draws [m, b]."""
+    moved = drawn - means[:, None]
+    return np.quantile((moved[None] - moved[:, None]).max(axis=1), (1 + INTERVAL) / 2, axis=1)
+
+
+def _interval(drawn: Floats) -> tuple[float, float]:
+    low, high = np.quantile(drawn, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+    return float(low), float(high)

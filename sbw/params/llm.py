@@ -1,6 +1,6 @@
 """The section `llm`: SAEs on a real language model, a pipeline of its own."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -103,6 +103,8 @@ class Texts(Section):
     """Contexts a latent, those on which it fires most."""
     margin: Count
     """Tokens to show on each side of the one on which it fires most."""
+    contexts: Count
+    """Held-out contexts to look for what they fire on, whose activations are held in memory in float32."""
 
 
 class LlmSweep(Section):
@@ -181,7 +183,14 @@ class Llm(Section):
         for i, latents in enumerate(self.probing.latents):
             key = f"`llm.probing.latents[{i}]`"
             require(latents <= d_sae, f"{key} must satisfy 1 <= latents <= train.d_sae ({d_sae}), got {latents}")
-        require(len(set(sweep.ks)) == len(sweep.ks), "`llm.sweep.ks` must all be different")
+        each: dict[str, list[Any]] = {
+            "sweep.ks": [f"{k:g}" for k in sweep.ks],  # as folders are called
+            "sweep.texts.ks": sweep.texts.ks,
+            "probing.latents": self.probing.latents,
+            "probing.datasets": self.probing.datasets,
+        }
+        for key, values in each.items():
+            require(len(set(values)) == len(values), f"`llm.{key}` must all be different")
         known = ", ".join(f"{k:g}" for k in sweep.ks)
         for name, ks in (("texts", sweep.texts.ks), ("figures", sweep.figures.ks)):
             for i, k in enumerate(ks):

@@ -40,7 +40,7 @@ VALUES: dict[str, Any] = {
     "llm.sweep.groups": 2,
     "llm.sweep.bins": 10,
     "llm.sweep.evals": {"batch_size": 2, "reconstruction_batches": 1, "sparsity_batches": 1},
-    "llm.sweep.texts": {"ks": [3, 8], "latents": 2, "examples": 2, "margin": 3},
+    "llm.sweep.texts": {"ks": [3, 8], "latents": 2, "examples": 2, "margin": 3, "contexts": 40},
     "llm.sweep.figures.ks": [3, 8],
     "llm.probing.datasets": ["119_us_state_TX", "41_truthqa_tf"],
     "llm.probing.latents": [1, 4],

@@ -52,20 +52,27 @@ def test_an_environment_with_a_file_that_is_not_listed_is_removed(tmp_path: Path
     (root / "requirements.sha256").write_text(f"{digest[::-1]}  {WHEEL}\n")
     assert f"{digest}  {WHEEL}" in clone.run("make", f"PYTHON={sys.executable}", "environment", ok=False)
     assert not (root / ".venv").exists()
+    (root / ".venv").mkdir()
+    (root / ".venv/.unchecked").touch()  # as a kill in the middle of the installation leaves it
+    clone.run("make", "help")
+    assert not (root / ".venv").exists()
 
 
-def test_a_listed_file_passes_and_what_no_lock_names_is_told(
+def test_what_is_not_listed_is_refused_but_for_companions_of_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("requirements.txt").write_text("# packages\nTi.ny==1.0\n")
     Path("requirements.sha256").write_text(f"{'0' * 64}  {WHEEL}\n")
-    Path("report.json").write_text(json.dumps({"install": [installed("ti-ny", "0" * 64), installed("nccl", "1" * 64)]}))
+    write_report(("tiny", "0" * 64), ("nvidia-nccl-cu13", "1" * 64), ("triton", "2" * 64))
     main(Path("report.json"))
-    assert "nccl" in capsys.readouterr().out
-    Path("report.json").write_text(json.dumps({"install": [installed("Ti_ny", "1" * 64)]}))
-    with pytest.raises(SystemExit, match="1" * 64):
+    assert "nvidia-nccl-cu13, triton" in capsys.readouterr().out
+    write_report(("tiny", "0" * 64), ("tritonx", "1" * 64))
+    with pytest.raises(SystemExit, match="1" * 64 + r"  tritonx\+cpu\.whl"):
         main(Path("report.json"))
+
+
+def write_report(*files: tuple[str, str]) -> None:
+    Path("report.json").write_text(json.dumps({"install": [installed(*file) for file in files]}))
 
 
 def installed(package: str, digest: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """How well few latents tell labels, against L0."""
 
+from itertools import cycle
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -12,22 +14,22 @@ from sbw.params import Panels
 def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
     """Mean F1 of the probes over datasets, a line a number of latents, with intervals; the baseline dashed.
 
-    Markers are hollow where an L0 can be told from the best one, dataset by dataset.
+    Markers are hollow where an L0 can be told from the best one.
     """
     f1 = scores[scores["measure"] == "f1"]
     figure = new_figure(2 * params.panel_width, 1.6 * params.panel_height)
     axes = figure.subplots()
     of_saes, baseline = f1[f1["k"].notna()], f1[f1["k"].isna()].iloc[0]
-    for color, latents in zip(PALETTE, sorted(of_saes["latents"].unique()), strict=False):
+    for color, latents in zip(cycle(PALETTE), sorted(of_saes["latents"].unique()), strict=False):
         rows = of_saes[of_saes["latents"] == latents]
         label = f"{latents:g} latent{'s' if latents > 1 else ''}"
         band(axes, rows.sort_values("l0"), x="l0", color=color, label=label, marker=".")
-        behind = rows[rows["behind_high"] < 0]
+        behind = rows[rows["behind"] > rows["margin"]]
         axes.plot(behind["l0"], behind["mean"], color="white", marker=".", markersize=3, linestyle="")
     axes.axhline(baseline["mean"], color=GREY, linestyle="--", label="all activations")
     log_l0(axes, verdict)
     axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    drawn = f"bands: 90 % of draws of {baseline['datasets']} datasets"
+    drawn = f"bands: 90 % of draws of {baseline['datasets']} datasets and the seeds"
     axes.set_title(f"Probes on few latents; {drawn}\nhollow: can be told from the best")
     return figure

@@ -25,7 +25,7 @@ def main(params: Params) -> None:
         columns.append(Column(name, load_sae(OUT / "sweep/sae" / Cell(k, int(row["seed"])).name)))
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
-    texts = read_texts(model, llm.hook, store.get_batch_tokens(llm.sweep.contexts), size)
+    texts = read_texts(model, llm.hook, store.get_batch_tokens(shown.contexts), size)
     html = page(columns, texts, model.tokenizer, f"What latents at {llm.hook} of {label(llm.model)} fire on, by L0",
                 latents=shown.latents, examples=shown.examples, margin=shown.margin)  # fmt: skip
     with whole(Path("plots/llm_sweep_texts.html")) as path:

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,15 +22,14 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return probes[PROBES.names], of_all, pd.DataFrame({"k": [5, 5, 9, 9], "l0": [4.0, 5, 9, 9]})
 
 
-def test_scores_are_means_with_intervals_of_drawn_datasets(tmp_path: Path) -> None:
+def test_scores_are_means_with_intervals_of_drawn_datasets_and_seeds(tmp_path: Path) -> None:
     found = scores(*tables(), seed=0)
     f1 = found[found["measure"] == "f1"].set_index("k")
-    assert f1.loc[5, ["l0", "mean"]].tolist() == pytest.approx([4.5, 0.65])
-    assert f1.loc[5, ["low", "high"]].tolist() == pytest.approx([0.55, 0.75])  # a quarter of draws is one of them twice
-    assert f1.loc[9, ["low", "high"]].tolist() == pytest.approx([0.95, 0.95])
-    assert f1.loc[5, ["behind", "behind_low", "behind_high"]].tolist() == pytest.approx([-0.3, -0.4, -0.2])
-    assert f1.loc[9, ["behind", "behind_low", "behind_high"]].tolist() == [0, 0, 0]
-    assert f1.loc[math.nan, "behind":"behind_high"].isna().all()
+    assert f1.loc[5, ["l0", "mean", "behind"]].tolist() == pytest.approx([4.5, 0.65, 0.3])
+    assert f1.loc[5, ["low", "high"]].tolist() == pytest.approx([0.5, 0.8])  # 1/16 of draws: one seed, one dataset
+    assert f1.loc[9, ["mean", "low", "high", "behind"]].tolist() == pytest.approx([0.95, 0.9, 1.0, 0])
+    assert f1.loc[5, "margin"] == pytest.approx(0.15)  # a draw moves 9 against 5 by 0.2 in 1/64, by 0.15 in 1/16
+    assert f1.loc[math.nan, ["behind", "margin"]].isna().all()
     save_table(found, SCORES, tmp_path / "scores.parquet")
     loaded = load_table(tmp_path / "scores.parquet")
     assert loaded["latents"].isna().sum() == 2
@@ -41,4 +41,26 @@ def test_the_headline_names_the_baseline_and_every_k() -> None:
     assert told["datasets"] == 2
     assert told["baseline"]["f1"] == pytest.approx([0.95, 0.9, 1.0])
     assert [(row["k"], row["l0"], row["latents_1"]["f1"][0]) for row in told["saes"]] == [(5, 4.5, 0.65), (9, 9, 0.95)]
-    assert told["saes"][0]["latents_1"]["f1_behind"] == pytest.approx([-0.3, -0.4, -0.2])
+    assert told["saes"][0]["latents_1"]["f1_behind_and_margin"] == pytest.approx([0.3, 0.15])
+
+
+def test_of_equal_saes_few_are_told_from_the_best() -> None:
+    ks, names, told = [5, 8, 14, 25, 43, 75, 130, 230, 400], [f"dataset {i}" for i in range(40)], []
+    for draw in range(25):
+        generator = np.random.default_rng(draw)
+        difficulty = generator.normal(0.6, 0.1, len(names))
+        rows = [
+            (k, seed, 1, name, easy + noise)
+            for k in ks
+            for seed in (0, 1)
+            for name, easy, noise in zip(names, difficulty, generator.normal(0, 0.03, len(names)), strict=True)
+        ]
+        probes = pd.DataFrame(rows, columns=["k", "seed", "latents", "dataset", "f1"]).assign(auc=0.5)
+        of_all = pd.DataFrame({"dataset": names, "f1": 0.7, "auc": 0.7})
+        found = scores(probes, of_all, pd.DataFrame({"k": ks, "l0": ks}), seed=0).dropna(subset="k")
+        f1 = found[found["measure"] == "f1"]
+        told.append((f1["behind"] > f1["margin"]).mean())
+        worse = probes.assign(f1=probes["f1"] - 0.05 * (probes["k"] == 5))
+        found = scores(worse, of_all, pd.DataFrame({"k": ks, "l0": ks}), seed=0)
+        assert (found["behind"] > found["margin"]).iloc[0], "one that is worse is told"
+    assert np.mean(told) < 0.06

@@ -24,7 +24,10 @@ from tests.sbw.params.test_document import refused
         ("texts: {ks: [5,", "texts: {ks: [6,", "`llm.sweep.texts.ks[0]` must be one of `llm.sweep.ks` (5, 8, 14,"),
         ("130, 230, 400]", "130, 230, 2305]", "`llm.sweep.ks[8]` must satisfy 0 < k <= train.d_sae (2304), got 2305"),
         ("latents: [1, 16]", "latents: [1, 2305]", "`llm.probing.latents[1]` must satisfy 1 <= latents <= train.d_sae"),
-        ("[5, 8, 14, 25,", "[5, 5, 14, 25,", "`llm.sweep.ks` must all be different"),
+        ("[5, 8, 14, 25,", "[5, 5.0000001, 14, 25,", "`llm.sweep.ks` must all be different"),
+        ("texts: {ks: [5, 130,", "texts: {ks: [5, 5,", "`llm.sweep.texts.ks` must all be different"),
+        ("latents: [1, 16]", "latents: [16, 16]", "`llm.probing.latents` must all be different"),
+        ("23_headline_ischina", "22_headline_isobama", "`llm.probing.datasets` must all be different"),
         ("  model: smollm2 ", "  models: smollm2 ", "`llm.model` is missing"),
     ],
 )  # fmt: skip
