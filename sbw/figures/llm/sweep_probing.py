@@ -30,6 +30,6 @@ def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
     log_l0(axes, verdict)
     axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    drawn = f"bands: 90 % of draws of {baseline['datasets']} datasets and the seeds"
-    axes.set_title(f"Probes on few latents; {drawn}\nhollow: can be told from the best")
+    told = "bands: 90 % of draws; hollow: can be told from the best"
+    axes.set_title(f"Probes on few latents, {baseline['datasets']} datasets\n{told}")
     return figure
