@@ -27,6 +27,13 @@ $(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-llm.txt
 	touch $@
 
+$(INSTALLED)-cluster: $(INSTALLED) requirements-cluster.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-cluster.txt
+	touch $@
+
+.PHONY: cluster
+cluster: environment $(INSTALLED)-cluster ## the environment of a machine that Ray runs cells on, `python -m stages.cluster`
+
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date
 	python -m stages.check
@@ -67,7 +74,7 @@ llm-sweep: environment $(INSTALLED)-llm ## which L0 of the language model is rig
 	dvc repro stages/llm/sweep/dvc.yaml
 
 .PHONY: test
-test: environment $(INSTALLED)-llm ## every test
+test: environment $(INSTALLED)-llm $(INSTALLED)-cluster ## every test
 	pytest
 
 .PHONY: torture
