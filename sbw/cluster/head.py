@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from sbw.cluster.faults import explain
 from sbw.cluster.node import Job
-from sbw.cluster.plan import Plan, make_plan, read_graph, uncached
+from sbw.cluster.plan import Plan, definition, make_plan, read_graph, uncached
 from sbw.params.cluster import Cluster
 
 DVC = [sys.executable, "-m", "dvc"]
@@ -78,21 +78,20 @@ def require_remote() -> Remote:
 
 
 def require_cached(plan: Plan) -> None:
-    """See that a remote can carry the cells and what they depend on.
+    """See that a remote can carry the outputs of the cells, and what they and their sources read of each other.
 
     Raises:
-        ValueError: one has an output with `cache: false`.
+        ValueError: one of these has `cache: false`.
     """
-    documents = {}
-    for name in [*plan.cells, *plan.sources]:
-        path = Path(name.rpartition(":")[0] or "dvc.yaml")
-        if path not in documents:
-            documents[path] = YAML(typ="safe").load(path)
-        if kept_out := uncached(documents[path], name):
-            paths = ", ".join(kept_out)
-            raise ValueError(
-                f"`{name}` keeps {paths} out of DVC's cache (`cache: false` in {path}): no remote carries it"
-            )
+    names = [*plan.cells, *plan.sources]
+    paths = {name: Path(name.rpartition(":")[0] or "dvc.yaml") for name in names}
+    documents = {path: YAML(typ="safe").load(path) for path in set(paths.values())}
+    read = {dep for name in names for dep in definition(documents[paths[name]], name).get("deps", [])}
+    for name in names:
+        kept_out = uncached(definition(documents[paths[name]], name))
+        if missing := [path for path in kept_out if name in plan.cells or path in read]:
+            where = f"`cache: false` in {paths[name]}"
+            raise ValueError(f"`{name}` keeps {', '.join(missing)} out of DVC's cache ({where}): no remote carries it")
 
 
 def run_upstream(plan: Plan, remote: Remote) -> None:
@@ -102,7 +101,7 @@ def run_upstream(plan: Plan, remote: Remote) -> None:
         ValueError: a stage failed, or the remote refused; the message says which and why.
     """
     if plan.upstream:
-        finish(["--single-item", *plan.upstream])
+        finish(plan.upstream)
     if plan.sources:
         printed, status = _run(["push", "--no-run-cache", *plan.sources])
         if status:

@@ -16,9 +16,9 @@ class Plan(NamedTuple):
     sources: list[str]
     """All that the cells depend on, however far up."""
     upstream: list[str]
-    """Those of them that are stale: they run first, on this machine."""
+    """Those of them that are stale, or may be once others have run: they run first, on this machine."""
     cells: list[str]
-    """Those of the groups that are stale, or will be once `upstream` has run."""
+    """Those of the groups that are stale, or may be once `upstream` has run."""
     up_to_date: int
     """How many of the groups' stages are not."""
     last: list[str]
@@ -55,10 +55,11 @@ def make_plan(graph: Graph, stale: Mapping[str, Any], groups: Sequence[str]) -> 
         for source in sources[name] & set(members):
             raise ValueError(f"`{name}` depends on `{source}`: name the group of one of them, then that of the other")
     above = set().union(*sources.values())
-    cells = [name for name in members if name in stale or sources[name] & set(stale)]
+    to_run = {name for name in graph if (_closure(graph, name) | {name}) & set(stale)}
+    cells = [name for name in members if name in to_run]
     return Plan(
         sources=[name for name in graph if name in above],
-        upstream=[name for name in graph if name in above and name in stale],
+        upstream=[name for name in graph if name in above & to_run],
         cells=cells,
         up_to_date=len(members) - len(cells),
         last=[name for name in graph if _closure(graph, name) & set(cells)],
@@ -75,10 +76,14 @@ def pipelines(names: Sequence[str]) -> list[str]:
     return sorted({name.rpartition(":")[0] or "dvc.yaml" for name in names})
 
 
-def uncached(document: Mapping[str, Any], stage: str) -> list[str]:
-    """Outputs of a stage that its pipeline file, `document`, keeps out of DVC's cache: no remote carries them."""
+def definition(document: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
+    """What a pipeline file, `document`, says of a stage or of all of its group."""
     entry = document["stages"][stage.rpartition(":")[2].partition("@")[0]]
-    body = entry.get("do", entry)
+    return entry.get("do", entry)
+
+
+def uncached(body: Mapping[str, Any]) -> list[str]:
+    """The outputs that a stage's definition keeps out of DVC's cache, so that no remote carries them."""
     outs = [out for kind in ("outs", "metrics", "plots") for out in body.get(kind, [])]
     options = [pair for out in outs if isinstance(out, dict) for pair in out.items()]
     return [path for path, option in options if not option.get("cache", True)]

@@ -76,6 +76,16 @@ def test_outputs_outside_the_cache_are_refused(here: Clone) -> None:
         head.require_cached(CELLS)
 
 
+def test_a_source_may_keep_out_of_the_cache_what_no_cell_reads(here: Clone) -> None:
+    pipeline = here.root / "dvc.yaml"
+    kept_out = "- data/source\n      - data/log:\n          cache: false\n"
+    pipeline.write_text(pipeline.read_text().replace("- data/source\n", kept_out, 1))
+    head.require_cached(CELLS)
+    pipeline.write_text(pipeline.read_text().replace("- data/source\n", "- data/source:\n          cache: false\n", 1))
+    with pytest.raises(ValueError, match="`source` keeps data/source out of DVC's cache"):
+        head.require_cached(CELLS)
+
+
 @pytest.mark.parametrize(
     ("credentials", "cause"),
     [(CREDENTIALS, "it can't be reached"), (NO_CREDENTIALS, "its credentials are missing: set")],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sbw.cluster.plan import Graph, is_member, make_plan, pipelines, read_graph, uncached
+from sbw.cluster.plan import Graph, definition, is_member, make_plan, pipelines, read_graph, uncached
 
 DOT = """strict digraph {
 "synthesize@main";
@@ -37,6 +37,11 @@ def test_stale_cells_run_elsewhere_and_what_they_lead_to_here(graph: Graph) -> N
 def test_a_stale_source_runs_first_and_all_its_cells_may_follow(graph: Graph) -> None:
     plan = make_plan(graph, {"synthesize@main": STALE}, ["sweep", "train"])
     assert (plan.upstream, plan.cells) == (["synthesize@main"], ["sweep@9", "sweep@11", "train"])
+
+
+def test_sources_of_a_stale_source_run_here_too(graph: Graph) -> None:
+    plan = make_plan(graph, {"synthesize@main": STALE}, ["evaluate"])
+    assert plan.upstream == ["synthesize@main", "sweep@9", "sweep@11"]
 
 
 def test_nothing_stale_is_nothing_to_do(graph: Graph) -> None:
@@ -77,5 +82,5 @@ def test_outputs_that_no_remote_carries() -> None:
             "train": {"outs": [{"data/c": {"persist": True}}], "plots": [{"d.svg": {"cache": False}}]},
         }
     }
-    kept_out = [uncached(document, name) for name in ("sweep@9", "x/dvc.yaml:evaluate@sweep", "train")]
+    kept_out = [uncached(definition(document, name)) for name in ("sweep@9", "x/dvc.yaml:evaluate@sweep", "train")]
     assert kept_out == [[], ["data/b.json"], ["d.svg"]]
