@@ -80,7 +80,12 @@ def told_of(progress: Progress) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{len(names)} stages, {' '.join(names)}" if names else "nothing"
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        group, _, member = name.partition("@")
+        groups.setdefault(group, []).append(member)
+    told = [f"{group} ({' '.join(members)})" if members[0] else group for group, members in groups.items()]
+    return f"{len(names)} stages: {', '.join(told)}" if names else "nothing"
 
 
 if __name__ == "__main__":

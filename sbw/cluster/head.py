@@ -45,7 +45,11 @@ def require_committed() -> str:
         ValueError: it has not; the message lists what is missing.
     """
     outputs = {out["path"] for lock in locks().values() for out in _outputs(lock)}
-    changed = [entry[3:] for entry in git("status", "--porcelain", "-z", "--no-renames").split("\0") if entry]
+    changed = [
+        entry[3:]
+        for entry in git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all").split("\0")
+        if entry
+    ]
     missing = [path for path in changed if Path(path).name != "dvc.lock" and not _within(path, outputs)]
     if missing:
         names = "".join(f"\n  {path}" for path in missing[:20]) + ("\n  …" if len(missing) > 20 else "")

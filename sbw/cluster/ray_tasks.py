@@ -1,5 +1,6 @@
 """Deals cells out to the machines of a Ray cluster, begins those of dead machines anew, and reports."""
 
+import socket
 import sys
 import time
 from collections import Counter
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from sbw import workers
 from sbw.cluster import node
@@ -27,8 +28,11 @@ def connected(address: str) -> Iterator[None]:
         ValueError: there is none.
     """
     try:
+        host, colon, port = address.rpartition("//")[2].rpartition(":")
+        if colon:  # Ray itself would go on trying for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ValueError(f"no Ray cluster at `{address}` (`ray start --head` begins one): {error}") from error
     for module in (sys.modules[__name__], node, workers):  # other machines cannot import what they have no copy of
         ray.cloudpickle.register_pickle_by_value(module)
@@ -51,7 +55,8 @@ def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, say: 
     A cell whose machine dies is begun anew, `params.tries` times in all. One that fails by its own fault stops none.
 
     Raises:
-        ValueError: the remote took or gave nothing. Cells that were running have been stopped.
+        ValueError: the remote took or gave nothing. No cell was begun from then on; those that ran have come to an end,
+            and their machines keep what they could not send.
     """
     run = _Run(job, params, logs, say, Progress(len(cells), time.monotonic()))
     for cell in cells:
@@ -59,6 +64,8 @@ def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, say: 
     while run.tasks:
         ready, _ = ray.wait(list(run.tasks), num_returns=1)
         run.take(ready[0])
+    if run.cause:
+        raise ValueError(run.cause)
     return run.progress
 
 
@@ -69,6 +76,7 @@ class _Run:
         self.job, self.tries, self.logs, self.say, self.progress = ray.put(job), params.tries, logs, say, progress
         self.tasks: dict[Any, str] = {}
         self.begun: Counter[str] = Counter()
+        self.cause = ""
         self.remote_task = ray.remote(
             num_cpus=params.cpus,
             num_gpus=params.gpus,
@@ -86,6 +94,9 @@ class _Run:
         try:
             given = ray.get(next(task))
         except StopIteration:
+            del self.tasks[task]
+            return
+        except TaskCancelledError:
             del self.tasks[task]
             return
         except RayTaskError as error:
@@ -110,21 +121,29 @@ class _Run:
         elif outcome.kind == "found":
             self.progress.found += 1
         elif outcome.kind == "remote":
-            raise ValueError(f"the remote, as {machine} sees it with `{cell}`: {explain(outcome.log)}")
+            self.stop(f"the remote, as {machine} sees it with `{cell}`: {explain(outcome.log)}")
         else:
             self.progress.failed.append(cell)
             self.say(f"`{cell}` failed on {machine}; the end of {self.path(cell)}:\n{last_lines(outcome.log)}")
+
+    def stop(self, cause: str) -> None:
+        """Begin no more cells; those that run may end."""
+        self.cause = self.cause or cause
+        self.say(f"{cause}\nno more cells are begun, those that run may end")
+        for task, cell in self.tasks.items():
+            if cell not in self.progress.running:
+                ray.cancel(task)
 
     def lost(self, cell: str, error: RayError) -> None:
         machine = self.progress.running.pop(cell, "a machine")
         cause = type(error).__name__
         self.log(cell, f"lost: {machine} or its worker died ({cause})\n")
-        if self.begun[cell] < self.tries:
+        if self.begun[cell] < self.tries and not self.cause:
             self.say(f"`{cell}` was lost with {machine} ({cause}): begun again, {self.begun[cell] + 1} of {self.tries}")
             self.submit(cell)
         else:
             self.progress.failed.append(cell)
-            self.say(f"`{cell}` was lost {self.tries} times, the last with {machine} ({cause}): given up")
+            self.say(f"`{cell}` was lost {self.begun[cell]} times, the last with {machine} ({cause}): given up")
 
     def log(self, cell: str, text: str) -> None:
         with self.path(cell).open("a") as file:

@@ -8,6 +8,7 @@ import pytest
 from sbw.cluster import head
 from sbw.cluster.head import Remote
 from sbw.cluster.plan import Plan
+from sbw.cluster.ray_tasks import connected
 from tests.cluster.conftest import CREDENTIALS, NO_CREDENTIALS, set_remote
 from tests.conftest import Clone
 
@@ -22,7 +23,7 @@ def here(tiny: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
 
 def test_what_is_not_committed_is_listed_but_for_outputs_and_locks(here: Clone, tmp_path: Path) -> None:
     set_remote(here, str(tmp_path))
-    lock = "stages:\n  table:\n    outs:\n    - path: data/table\n    - path: plots\n"
+    lock = "stages:\n  table:\n    outs:\n    - path: data/table\n    - path: plots/a/b.svg\n"
     (here.root / "dvc.lock").write_text(lock)
     for output in ("plots/a/b.svg", "data/table"):
         (here.root / output).parent.mkdir(parents=True, exist_ok=True)
@@ -100,3 +101,9 @@ def test_a_remote_that_takes_nothing_is_seen_before_any_cell_runs(
     subprocess.run([*head.DVC, "repro", "source"], check=True, capture_output=True)
     with pytest.raises(ValueError, match=rf"the remote `results` \(s3://results/sbw\): {cause}"):
         head.run_upstream(CELLS, head.require_remote())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "nowhere"])
+def test_an_address_without_a_cluster_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=f"no Ray cluster at `{address}`"), connected(address):
+        pass
