@@ -94,6 +94,7 @@ class Machines:
                 str(Path(sys.executable).with_name("ray")), "start", *options,
                 "--node-ip-address", ip, "--num-cpus", "1", "--memory", "4000000000",
                 "--object-store-memory", "80000000", "--temp-dir", str(self.folder), "--disable-usage-stats",
+                "--min-worker-port", "0", "--max-worker-port", "0",  # any that are free: another cluster may run
             ],
             env={**os.environ, **RAY, **CREDENTIALS, "HOME": str(self.home(name)), "DIARY": str(self.diary)},
             check=False, capture_output=True, text=True,
