@@ -114,14 +114,15 @@ def _free_lane(folder: Path) -> Iterator[Lane]:
 def _prepare(job: Job, lane: Lane) -> None:
     """A clone at the commit with the head's locks: the one that is there, if it is this job's and was left in order."""
     clone, of = lane.folder / "clone", lane.folder / "job"
-    if not of.exists() or of.read_text() != _name(job):
+    in_order = of.exists() and of.read_text() == _name(job)
+    of.unlink(missing_ok=True)
+    if not in_order:
         shutil.rmtree(clone, ignore_errors=True)
         bundle = lane.folder / "bundle"
         bundle.write_bytes(job.bundle)
         _git(lane, "clone", "--quiet", "--no-checkout", str(bundle), str(clone))
         _git(lane, "-C", str(clone), "checkout", "--quiet", "--detach", job.commit)
         bundle.unlink()
-    of.unlink(missing_ok=True)
     for path, content in job.locks.items():
         (clone / path).write_bytes(content)
     (lane.folder.parent / "files").mkdir(exist_ok=True)

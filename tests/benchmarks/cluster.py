@@ -5,8 +5,8 @@
     python -m tests.benchmarks.cluster simulate
 
 `measure` has the processor time of DVC's commands on pipelines of that many cells that do nothing, through a shared
-folder, or a server of S3 on this machine (`--s3`). `scale` runs eight cells, each so many seconds of one processor, on
-a Ray cluster of one machine and of two. `simulate` puts what was measured into a thousand cells on a hundred machines,
+folder, or a server of S3 on this machine (`--s3`). `scale` runs cells, each so many seconds of one processor, on a
+Ray cluster of one machine and of two. `simulate` puts what was measured into a thousand cells on a hundred machines,
 of which some die.
 """
 
@@ -76,14 +76,16 @@ def main() -> None:
     measured = commands.add_parser("measure")
     measured.add_argument("--cells", type=int, nargs="+", default=[10, 100, 300])
     measured.add_argument("--s3", action="store_true")
-    commands.add_parser("scale").add_argument("--seconds", type=float, default=20)
+    scaled = commands.add_parser("scale")
+    scaled.add_argument("--cells", type=int, default=8)
+    scaled.add_argument("--seconds", type=float, default=20)
     commands.add_parser("simulate")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sbw", dir="/tmp") as folder:
         if arguments.command == "measure":
             measure(Path(folder), arguments.cells, arguments.s3)
         elif arguments.command == "scale":
-            scale(Path(folder), arguments.seconds)
+            scale(Path(folder), arguments.cells, arguments.seconds)
         else:
             simulate()
 
@@ -130,12 +132,12 @@ def timed(clone: Clone, *command: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def scale(folder: Path, cell_seconds: float) -> None:
-    """Print how long eight cells take on one machine of one processor, and on two."""
+def scale(folder: Path, cells: int, cell_seconds: float) -> None:
+    """Print how long cells of so many seconds take on one machine of one processor, and on two."""
     for names in (["a"], ["a", "b"]):
         place = folder / "".join(names)
         (place / "remote").mkdir(parents=True)
-        clone = project(place / "head", 8, BUSY.format(seconds=cell_seconds), str(place / "remote"))
+        clone = project(place / "head", cells, BUSY.format(seconds=cell_seconds), str(place / "remote"))
         with cluster(names) as machines:
             start = time.monotonic()
             printed = clone.stage("cluster", "cell", "--address", machines.address)
