@@ -89,7 +89,16 @@ class Machines:
     def start(self, name: str, ip: str, *options: str) -> None:
         for folder in (self.home(name), self.diary):
             folder.mkdir(exist_ok=True)
-        done = subprocess.run(
+        for _ in range(3):  # Ray gives itself 30 seconds, which a loaded machine does not keep
+            done = self._ray_start(name, ip, *options)
+            if done.returncode == 0:
+                self.address = (self.folder / "ray_current_cluster").read_text()
+                return
+            self.kill(name)
+        raise AssertionError(done.stderr)
+
+    def _ray_start(self, name: str, ip: str, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [
                 str(Path(sys.executable).with_name("ray")), "start", *options,
                 "--node-ip-address", ip, "--num-cpus", "1", "--memory", "4000000000",
@@ -99,8 +108,6 @@ class Machines:
             env={**os.environ, **RAY, **CREDENTIALS, "HOME": str(self.home(name)), "DIARY": str(self.diary)},
             check=False, capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        self.address = (self.folder / "ray_current_cluster").read_text()
 
     def running(self, name: str, command: str = "") -> list[int]:
         """The processes of a machine whose command line has this text."""
