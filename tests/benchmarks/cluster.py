@@ -56,7 +56,7 @@ class Costs(NamedTuple):
 
     start: float = 60.0
     """From the command until cells begin: the plan, sources sent, Ray's workers, a clone on each machine."""
-    cell: float = 4.0
+    cell: float = 2.0
     """Of DVC's two commands for a cell, in a pipeline of a few stages."""
     stage: float = 0.004
     """What each further stage of the pipeline adds to that."""

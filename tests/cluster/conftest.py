@@ -98,6 +98,8 @@ class Machines:
         raise AssertionError(done.stderr)
 
     def _ray_start(self, name: str, ip: str, *options: str) -> subprocess.CompletedProcess[str]:
+        processors = sorted(os.sched_getaffinity(0))
+        own = processors[int(ip.rpartition(".")[2]) % len(processors)]  # each machine sees one, where there are two
         return subprocess.run(
             [
                 str(Path(sys.executable).with_name("ray")), "start", *options,
@@ -106,7 +108,7 @@ class Machines:
                 "--min-worker-port", "0", "--max-worker-port", "0",  # any that are free: another cluster may run
             ],
             env={**os.environ, **RAY, **CREDENTIALS, "HOME": str(self.home(name)), "DIARY": str(self.diary)},
-            check=False, capture_output=True, text=True,
+            check=False, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {own}),
         )  # fmt: skip
 
     def running(self, name: str, command: str = "") -> list[int]:
