@@ -36,6 +36,12 @@ $(INSTALLED): requirements.txt requirements.sha256
 $(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
 	$(call install,--no-deps -r requirements-llm.txt)
 
+$(INSTALLED)-cluster: $(INSTALLED) requirements-cluster.txt
+	$(call install,--no-deps -r requirements-cluster.txt)
+
+.PHONY: cluster
+cluster: environment $(INSTALLED)-cluster ## the environment of a machine that Ray runs cells on, `python -m stages.cluster`
+
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date
 	python -m stages.check
@@ -76,7 +82,7 @@ llm-sweep: environment $(INSTALLED)-llm ## which L0 of the language model is rig
 	dvc repro stages/llm/sweep/dvc.yaml
 
 .PHONY: test
-test: environment $(INSTALLED)-llm ## every test
+test: environment $(INSTALLED)-llm $(INSTALLED)-cluster ## every test
 	pytest
 
 .PHONY: torture

@@ -4,6 +4,7 @@ Imports no torch, so that a bad file is refused before anything slow begins.
 """
 
 from sbw.params.base import ParamsError
+from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0, Correlation, LinearFiring, ToyParams, ZipfFiring
 from sbw.params.document import Params, load_document, load_params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
@@ -24,6 +25,7 @@ from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep,
 from sbw.params.validation import KnownToy, LogSweep, Validation
 
 __all__ = [
+    "Cluster",
     "CollectL0",
     "Correlation",
     "EvalBatches",

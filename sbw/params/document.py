@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from sbw.params.base import Count, Name, ParamsError, Section, Seed, require
+from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0, Synthesize, ToyParams
 from sbw.params.figures import Figures
 from sbw.params.llm import Llm
@@ -49,6 +50,7 @@ class Params(Section):
     recommend: Recommend
     audit: Audit
     llm: Llm
+    cluster: Cluster
     figures: Figures
 
     @model_validator(mode="after")

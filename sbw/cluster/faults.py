@@ -1,0 +1,34 @@
+"""What DVC prints when a remote does not do what is asked of it, in words that say what to mend."""
+
+import re
+
+CAUSES = {
+    r"no remote specified|config file error: no remote": "there is no default one: `dvc remote add --default NAME URL`",
+    r"unable to locate credentials|no credentials|nocredentialserror|credentials? (not found|were not)": (
+        "its credentials are missing: set them where the machine looks for them, e.g. AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, or `dvc config --global`"
+    ),
+    r"invalidaccesskeyid|signaturedoesnotmatch|accessdenied|forbidden|403|permission denied": (
+        "it refuses the credentials, or they may not write"
+    ),
+    r"could not connect|connection ?refused|name or service not known|timed? ?out|unreachable|connectionerror|"
+    r"cannot connect|connect call failed": "it can't be reached",
+    r"nosuchbucket|bucket does not exist": "its bucket does not exist",
+    r"no space left|disk quota|quotaexceeded|insufficientstorage|storagefull|507": "it is full",
+    r"requires .*dvc\[|is supported, but requires": "DVC's plug-in for it is not installed on that machine",
+}
+"""Patterns of what is printed, and what each means."""
+
+
+def explain(printed: str) -> str:
+    """What DVC's output of a failed push or pull says of the remote: a known cause, and DVC's own words in any case."""
+    errors = [line for line in printed.splitlines() if line.startswith(("ERROR", "WARNING"))]
+    said = " ".join((errors or printed.strip().splitlines() or ["nothing"])[:3])
+    cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, printed, re.IGNORECASE)), None)
+    return f"{cause} (DVC says: {said})" if cause else f"DVC says: {said}"
+
+
+def last_lines(log: str, count: int = 15) -> str:
+    """The end of a log, without what progress bars leave."""
+    lines = [line.rpartition("\r")[2].rstrip() for line in log.splitlines()]
+    return "\n".join([line for line in lines if line][-count:])
