@@ -23,8 +23,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.cluster.conftest import CREDENTIALS, RAY, Machines, copy_project, s3_server, set_remote
 from tests.conftest import Clone
+from tests.stages.cluster.conftest import CREDENTIALS, RAY, Machines, copy_project, s3_server, set_remote
 
 PIPELINE = """stages:
   source:

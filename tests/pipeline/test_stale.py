@@ -219,6 +219,6 @@ def test_packages_import_nothing_that_a_stage_would_have_to_list() -> None:
 def test_library_knows_neither_dvc_nor_the_stages_and_only_stages_import_figures() -> None:
     for path in ROOT.glob("sbw/**/*.py"):
         names = {name for name in path.read_text().split() if name in ("dvc", "stages")}
-        assert not names or path.parent.name == "cluster", path  # which gives DVC its commands
+        assert not names, path
         if "figures" not in path.parts:
             assert all("figures" not in module.parts for module in imported(path)), path

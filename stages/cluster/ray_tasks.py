@@ -13,11 +13,11 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from sbw import workers
-from sbw.cluster import node
-from sbw.cluster.faults import explain, last_lines
-from sbw.cluster.node import Job, Outcome, run_cell
-from sbw.cluster.progress import Progress
 from sbw.params.cluster import Cluster
+from stages.cluster import node
+from stages.cluster.faults import explain, last_lines
+from stages.cluster.node import Job, Outcome, run_cell
+from stages.cluster.progress import Progress
 
 
 @contextmanager

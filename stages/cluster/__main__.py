@@ -5,13 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sbw.cluster import head
-from sbw.cluster.node import Job
-from sbw.cluster.plan import Plan, pipelines
-from sbw.cluster.progress import Progress
 from sbw.params import load_params
 from sbw.params.cluster import Cluster
 from stages.cli import PARAMS, printable
+from stages.cluster import head
+from stages.cluster.node import Job
+from stages.cluster.plan import Plan, pipelines
+from stages.cluster.progress import Progress
 
 LOGS = Path("cluster_logs")
 PROG = "python -m stages.cluster"
@@ -59,7 +59,7 @@ def cluster(groups: Sequence[str], address: str, dry: bool) -> None:
 
 
 def run(cells: Sequence[str], job: Job, params: Cluster, address: str) -> Progress:
-    from sbw.cluster.ray_tasks import connected, machines_with_room, run_cells
+    from stages.cluster.ray_tasks import connected, machines_with_room, run_cells
 
     with connected(address):
         room = f"a cell ({params.cpus} CPU, {params.gpus:g} GPU, {params.memory:g} GB)"

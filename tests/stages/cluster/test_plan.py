@@ -2,7 +2,7 @@
 
 import pytest
 
-from sbw.cluster.plan import Graph, definition, is_member, make_plan, pipelines, read_graph, uncached
+from stages.cluster.plan import Graph, definition, is_member, make_plan, pipelines, read_graph, uncached
 
 DOT = """strict digraph {
 "synthesize@main";

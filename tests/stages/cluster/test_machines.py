@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.cluster.conftest import CREDENTIALS, RAY, Machines, set_remote, wait_until
 from tests.conftest import Clone, lock, stages_run
+from tests.stages.cluster.conftest import CREDENTIALS, RAY, Machines, set_remote, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
 TABLES = ["data/sae/sweep", "data/metrics/sweep", "data/sweep.json", "plots/pairwise_cosine.svg"]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sbw.cluster import head
-from sbw.cluster.head import Remote
-from sbw.cluster.plan import Plan
-from sbw.cluster.ray_tasks import connected
-from tests.cluster.conftest import CREDENTIALS, NO_CREDENTIALS, set_remote
+from stages.cluster import head
+from stages.cluster.head import Remote
+from stages.cluster.plan import Plan
+from stages.cluster.ray_tasks import connected
 from tests.conftest import Clone
+from tests.stages.cluster.conftest import CREDENTIALS, NO_CREDENTIALS, set_remote
 
 CELLS = Plan(sources=["source"], upstream=[], cells=["cell@1"], up_to_date=0, last=[])
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sbw.cluster import head
-from sbw.cluster.faults import explain
-from sbw.cluster.node import Job, Outcome, run_cell
 from sbw.params import Cluster
-from tests.cluster.conftest import set_remote
+from stages.cluster import head
+from stages.cluster.faults import explain
+from stages.cluster.node import Job, Outcome, run_cell
 from tests.conftest import Clone
+from tests.stages.cluster.conftest import set_remote
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
 

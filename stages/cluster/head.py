@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
-from sbw.cluster.faults import explain
-from sbw.cluster.node import Job
-from sbw.cluster.plan import Plan, definition, make_plan, read_graph, uncached
 from sbw.params.cluster import Cluster
+from stages.cluster.faults import explain
+from stages.cluster.node import Job
+from stages.cluster.plan import Plan, definition, make_plan, read_graph, uncached
 
 DVC = [sys.executable, "-m", "dvc"]
 

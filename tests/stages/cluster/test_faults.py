@@ -2,7 +2,7 @@
 
 import pytest
 
-from sbw.cluster.faults import explain, last_lines
+from stages.cluster.faults import explain, last_lines
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sbw.cluster.progress import Progress, duration
+from stages.cluster.progress import Progress, duration
 
 
 def test_a_line_counts_by_cell_and_machine_and_extrapolates() -> None:
