@@ -1,6 +1,7 @@
 """What is refused before any cell runs, each by its cause."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from stages.cluster.plan import Plan
 from stages.cluster.ray_tasks import connected
 from tests.conftest import Clone
 from tests.stages.cluster.conftest import CREDENTIALS, NO_CREDENTIALS, set_remote
+from tests.torture.test_disk import IN_A_NAMESPACE, MAY_MOUNT
 
 CELLS = Plan(sources=["source"], upstream=[], cells=["cell@1"], up_to_date=0, last=[])
 
@@ -101,6 +103,18 @@ def test_a_remote_that_takes_nothing_is_seen_before_any_cell_runs(
     subprocess.run([*head.DVC, "repro", "source"], check=True, capture_output=True)
     with pytest.raises(ValueError, match=rf"the remote `results` \(s3://results/sbw\): {cause}"):
         head.run_upstream(CELLS, head.require_remote())
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="mounts a small file system, which is not allowed here")
+def test_a_full_remote_is_seen_before_any_cell_runs(here: Clone, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    set_remote(here, str(shared))
+    fill = f"mount -t tmpfs -o size=8k none {shared} && head -c 8192 /dev/zero > {shared}/filler"
+    command = f"{fill} && {sys.executable} -m stages.cluster cell --address 127.0.0.1:9"
+    printed = here.run(*IN_A_NAMESPACE, "sh", "-c", command, ok=False)
+    assert f"the remote `results` ({shared}): it is full (DVC says: " in printed
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "nowhere"])

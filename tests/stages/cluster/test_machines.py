@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets
 TABLES = ["data/sae/sweep", "data/metrics/sweep", "data/sweep.json", "plots/pairwise_cosine.svg"]
 
 
-def test_a_sweep_through_s3_is_one_machines_to_the_byte(
-    machines: Machines, s3: str, reproduced: Clone, undisturbed: Clone
+@pytest.mark.parametrize("remote", ["s3", "folder"])
+def test_a_sweep_is_one_machines_to_the_byte(
+    machines: Machines, s3: str, remote: str, reproduced: Clone, undisturbed: Clone, tmp_path: Path
 ) -> None:
     clone = Clone(reproduced.root, {**RAY, **CREDENTIALS})
     _forget(clone, "sweep@", "evaluate@sweep")
-    set_remote(clone, "s3://results/sbw", s3)
+    (tmp_path / "shared").mkdir()
+    set_remote(clone, *(["s3://results/sbw", s3] if remote == "s3" else [str(tmp_path / "shared")]))
     printed = clone.stage("cluster", "sweep", "--address", machines.address)
     assert "2 cells ran, 0 were there already, 0 failed" in printed
     assert stages_run(printed) == {"evaluate@sweep"}, "the head ran what follows the cells, and no cell"
@@ -32,7 +35,7 @@ def test_a_sweep_through_s3_is_one_machines_to_the_byte(
     assert lock(clone) == lock(undisturbed)
 
 
-def test_nothing_is_lost_or_done_twice_when_the_head_dies_and_then_a_machine(
+def test_nothing_is_lost_or_done_twice_when_the_head_dies_is_interrupted_and_loses_a_machine(
     machines: Machines, tiny: Clone, tmp_path: Path
 ) -> None:
     tiny = Clone(tiny.root, {**RAY, "DIARY": str(machines.diary)})
@@ -50,15 +53,23 @@ def test_nothing_is_lost_or_done_twice_when_the_head_dies_and_then_a_machine(
 
     second = _start(tiny, machines)
     wait_until(lambda: len(machines.noted("begun")) == 5, "the cells that had not ended run again", second)
+    second.send_signal(signal.SIGINT)
+    printed, _ = second.communicate(timeout=120)
+    assert second.returncode == 130
+    assert "interrupted; finished cells are in the remote, and the same command goes on" in printed
+    wait_until(lambda: not _cells_running(machines, "a", "b"), "the cells of an interrupted head have ended")
+
+    third = _start(tiny, machines)
+    wait_until(lambda: len(machines.noted("begun")) == 7, "the cells that had not ended run again", third)
     machines.kill("b", "/raylet ")
     wait_until(lambda: not _cells_running(machines, "b"), "the cell of a dead machine has ended")
     for name in ("hold-2", "hold-3"):
         (machines.diary / name).unlink()
-    printed, _ = second.communicate(timeout=500)
+    printed, _ = third.communicate(timeout=500)
     assert "was lost with 127.0.0.3" in printed
     assert "cell 4 has a fault of its own" in printed
     assert "2 cells ran, 1 were there already, 1 failed; mended, the same command goes on with them: cell@4" in printed
-    assert second.returncode == 1
+    assert third.returncode == 1
 
     (machines.diary / "fail-4").unlink()
     printed = tiny.stage("cluster", "cell", "--address", machines.address)
@@ -74,6 +85,7 @@ def _start(clone: Clone, machines: Machines) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "stages.cluster", "cell", "--address", machines.address],
         cwd=clone.root, env=clone.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell has its background ignore
     )  # fmt: skip
 
 
