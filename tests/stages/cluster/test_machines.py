@@ -44,23 +44,20 @@ def test_nothing_is_lost_or_done_twice_when_the_head_dies_is_interrupted_and_los
     for name in ("hold-2", "hold-3", "fail-4"):
         (machines.diary / name).touch()
 
-    first = _start(tiny, machines)
-    wait_until(lambda: {*machines.noted("begun")} == {"1", "2", "3"}, "a cell has ended and two run", first)
+    first = _begun(3, tiny, machines)
     first.kill()
     first.communicate()
     wait_until(lambda: not _cells_running(machines, "a", "b"), "the cells of a dead head have ended")
     assert machines.noted("ended") == ["1"]
 
-    second = _start(tiny, machines)
-    wait_until(lambda: len(machines.noted("begun")) == 5, "the cells that had not ended run again", second)
+    second = _begun(5, tiny, machines)
     second.send_signal(signal.SIGINT)
     printed, _ = second.communicate(timeout=120)
     assert second.returncode == 130
     assert "interrupted; finished cells are in the remote, and the same command goes on" in printed
     wait_until(lambda: not _cells_running(machines, "a", "b"), "the cells of an interrupted head have ended")
 
-    third = _start(tiny, machines)
-    wait_until(lambda: len(machines.noted("begun")) == 7, "the cells that had not ended run again", third)
+    third = _begun(7, tiny, machines)
     machines.kill("b", "/raylet ")
     wait_until(lambda: not _cells_running(machines, "b"), "the cell of a dead machine has ended")
     for name in ("hold-2", "hold-3"):
@@ -81,12 +78,15 @@ def test_nothing_is_lost_or_done_twice_when_the_head_dies_is_interrupted_and_los
     assert stages_run(tiny.dvc("repro", "--pull")) == set()
 
 
-def _start(clone: Clone, machines: Machines) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def _begun(cells: int, clone: Clone, machines: Machines) -> subprocess.Popen[str]:
+    """The command, as soon as so many cells have begun since there is a diary: those that are held run then."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "stages.cluster", "cell", "--address", machines.address],
         cwd=clone.root, env=clone.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell has its background ignore
     )  # fmt: skip
+    wait_until(lambda: len(machines.noted("begun")) == cells, f"{cells} cells have begun", process)
+    return process
 
 
 def _cells_running(machines: Machines, *names: str) -> list[int]:
