@@ -11,17 +11,20 @@ def main(params: Params, name: str) -> None:
 
     import torch
 
+    from sbw.laws import build_toy
     from sbw.rng import seeded
     from sbw.tables import save_table
-    from sbw.toy import CORRELATIONS, FEATURES, build_toy, correlation_table, feature_table, save_toy, toy_stats
+    from sbw.toy import save_sample, save_toy
+    from sbw.toy_tables import CORRELATIONS, FEATURES, correlation_table, feature_table, toy_stats
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
-    toy = build_toy(toy_params)
+    toy = build_toy(toy_params, f"toys.{name}")
     feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
     stats = toy_stats(toy, feature_acts)
     with whole_folder(Path("data/toy", name)) as folder:
-        save_toy(toy, feature_acts, folder)
-        save_table(feature_table(toy), FEATURES, folder / "features.parquet")
+        save_toy(toy, folder)
+        save_sample(feature_acts, folder)
+        save_table(feature_table(toy, feature_acts), FEATURES, folder / "features.parquet")
         save_table(correlation_table(toy), CORRELATIONS, folder / "correlations.parquet")
         write_json(toy_params.model_dump(), folder / "toy.json")
         write_json(stats, folder / "stats.json")

@@ -10,12 +10,13 @@ TABLES = ["features"]
 
 
 def draw(features: pd.DataFrame, params: FigureSize) -> Figure:
-    """A bar a feature; their sum, the true L0, in the title."""
+    """A bar a feature; in the title their sum, and the true L0, which is less only in a hierarchy."""
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
     axes.bar(features["feature"], features["firing_probability"], color=BLUE, width=0.8)
     axes.set_xlabel("feature")
     axes.set_ylabel("firing probability $p_i$")
-    axes.set_title(rf"{len(features)} features, true L0 = $\Sigma p_i$ = {features['firing_probability'].sum():.2f}")
+    expected, true_l0 = features[["firing_probability", "firing_rate"]].sum()
+    axes.set_title(rf"{len(features)} features, $\Sigma p_i$ = {expected:.2f}, true L0 {true_l0:.2f}")
     axes.margins(x=0.01)
     return figure

@@ -5,7 +5,7 @@ Imports no torch, so that a bad file is refused before anything slow begins.
 
 from sbw.params.base import ParamsError
 from sbw.params.cluster import Cluster
-from sbw.params.data import CollectL0, Correlation, LinearFiring, ToyParams, ZipfFiring
+from sbw.params.data import CollectL0
 from sbw.params.document import Params, load_document, load_params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
 from sbw.params.llm import (
@@ -21,21 +21,47 @@ from sbw.params.llm import (
     SweepFigures,
     Texts,
 )
+from sbw.params.toys import (
+    ConstantFiring,
+    ConstantMagnitude,
+    Correlation,
+    ExponentialMagnitude,
+    Firing,
+    FoldedNormalMagnitude,
+    Hierarchy,
+    LinearFiring,
+    LinearMagnitude,
+    LowRankCorrelation,
+    Magnitude,
+    NoCorrelation,
+    PairCorrelation,
+    RandomCorrelation,
+    RandomFiring,
+    ToyParams,
+    ZipfFiring,
+)
 from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep, Train, Training, Transition
 from sbw.params.validation import KnownToy, LogSweep, Validation
 
 __all__ = [
     "Cluster",
     "CollectL0",
+    "ConstantFiring",
+    "ConstantMagnitude",
     "Correlation",
     "EvalBatches",
     "Experiment",
+    "ExponentialMagnitude",
     "FigureSize",
     "Figures",
+    "Firing",
+    "FoldedNormalMagnitude",
     "Grid",
+    "Hierarchy",
     "JumpReLU",
     "KnownToy",
     "LinearFiring",
+    "LinearMagnitude",
     "Llm",
     "LlmBatchTopK",
     "LlmEvals",
@@ -45,7 +71,11 @@ __all__ = [
     "LlmTraining",
     "LogSweep",
     "LowL0Mse",
+    "LowRankCorrelation",
+    "Magnitude",
     "Mixing",
+    "NoCorrelation",
+    "PairCorrelation",
     "PanelPerK",
     "Panels",
     "Params",
@@ -54,6 +84,8 @@ __all__ = [
     "Probing",
     "Projection",
     "Ramp",
+    "RandomCorrelation",
+    "RandomFiring",
     "Sweep",
     "SweepFigures",
     "Texts",

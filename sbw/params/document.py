@@ -10,9 +10,10 @@ from ruamel.yaml.error import YAMLError
 
 from sbw.params.base import Count, Name, ParamsError, Section, Seed, require
 from sbw.params.cluster import Cluster
-from sbw.params.data import CollectL0, Synthesize, ToyParams
+from sbw.params.data import CollectL0, Synthesize
 from sbw.params.figures import Figures
 from sbw.params.llm import Llm
+from sbw.params.toys import ToyParams
 from sbw.params.training import AnyExperiment, AutomaticL0, Saes, Sweep, Train, Training
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sbw.params.base import Name, Section
-from sbw.params.data import Synthesize, ToyParams
+from sbw.params.data import Synthesize
+from sbw.params.toys import ToyParams
 from sbw.params.training import Seeds, Training
 
 

@@ -5,6 +5,7 @@ from sbw.report.experiment_claims import FIVE_L0, mixing_claims, mixing_l0_claim
 from sbw.report.experiment_story import PAPER_EXPERIMENTS, params_of, present
 from sbw.report.results import Results, groups, means, trained
 from sbw.report.section import Picture, Section, Table
+from sbw.report.toy_words import rates
 from sbw.report.words import count, listed, number, plain, spread
 
 
@@ -95,12 +96,8 @@ def others(results: Results) -> Section:
 
 def _other_story(results: Results, name: str) -> str:
     section = results.params.experiments[name]
-    toy = results.params.toys[section.toy].firing_probability
     if isinstance(section, Mixing):
-        rates = (
-            f"Its features fire with probabilities from {plain(toy.max)} to {plain(toy.min)}, by the law `{toy.law}`."
-        )
-        return f"{_mixing_story(results, name)} {rates}"
+        return f"{_mixing_story(results, name)} {rates(results.params.toys[section.toy])}"
     rows = trained(results.saes[name])
     best = rows.loc[rows["c_dec"].idxmin()]
     return (

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from sbw.params import ToyParams, ZipfFiring
 from sbw.report import closing_story, experiment_story, l0_story, mixing_story
 from sbw.report.claims import (
     RIGHT_K,
@@ -20,6 +19,7 @@ from sbw.report.claims import (
 )
 from sbw.report.results import Results, groups, level_runs, means, trained, truth
 from sbw.report.section import Picture, Section, Table, knobs
+from sbw.report.toy_words import rates, together
 from sbw.report.words import count, listed, number, plain, ranges, share_of, spread
 
 _SWEEP = ["toy", "d_sae", "ks", "seeds"]
@@ -56,8 +56,8 @@ def set_up(results: Results) -> Section:
     return Section(
         "Set-up",
         [
-            f"The toy `{name}` has {toy.num_features} features in {toy.d_in} dimensions. {_firing(toy)} "
-            f"{_correlated(toy)} Everything is known of it, so an SAE that is trained on it can be compared with the "
+            f"The toy `{name}` has {toy.num_features} features in {toy.d_in} dimensions. {rates(toy)} "
+            f"{together(toy)} Everything is known of it, so an SAE that is trained on it can be compared with the "
             "truth.",
             f"On a fixed sample of {samples:,}, {number(stats['true_l0'], 4)} features are active at a time: "
             f"the true L0. The sum of the firing probabilities, which it estimates, is "
@@ -69,23 +69,6 @@ def set_up(results: Results) -> Section:
             Picture("correlation_matrix", f"Correlation of each pair of features of the toy {name}"),
         ],
         params=[*knobs(f"toys.{name}", toy), *knobs("synthesize", results.params.synthesize)],
-    )
-
-
-def _firing(toy: ToyParams) -> str:
-    firing = toy.firing_probability
-    law = "by Zipf's law" if isinstance(firing, ZipfFiring) else "in a straight line"
-    return f"They fire with probabilities that fall {law} from {plain(firing.max)} to {plain(firing.min)}."
-
-
-def _correlated(toy: ToyParams) -> str:
-    correlation = toy.correlation
-    if correlation is None:
-        return "They fire independently."
-    return (
-        f"Of their pairs {correlation.uncorrelated:.0%} are uncorrelated, and of the others {correlation.positive:.0%} "
-        f"positively correlated, with strengths from {plain(correlation.min_strength)} to "
-        f"{plain(correlation.max_strength)}."
     )
 
 

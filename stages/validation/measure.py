@@ -18,9 +18,10 @@ def main(_: Params, name: str) -> None:
 
     from sbw.evaluation import Subject, evaluate, save_tables
     from sbw.experiments.grid import cells
+    from sbw.laws import build_toy
     from sbw.rng import seeded
     from sbw.saes import load_sae
-    from sbw.toy import Sample, build_toy
+    from sbw.toy import Sample
     from sbw.training import train_cells
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it

@@ -17,11 +17,12 @@ from pathlib import Path
 import torch
 from sae_lens.synthetic import train_toy_sae
 
+from sbw.laws import build_toy
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params import load_params
 from sbw.rng import drawing_from, seeded
 from sbw.saes import initial_sae
-from sbw.toy import Toy, build_toy
+from sbw.toy import Toy
 from sbw.workers import in_parallel, processors
 
 BATCH, K, LR = 1024, 11, 3e-4

@@ -16,12 +16,13 @@ from sbw.evaluation import (
     save_tables,
     sweep_headline,
 )
+from sbw.laws import build_toy
 from sbw.metrics.projection import decoder_projections
 from sbw.params import load_params
 from sbw.rng import seeded
 from sbw.saes import initial_sae, load_sae, save_sae, true_sae
 from sbw.tables import load_table
-from sbw.toy import Sample, Toy, build_toy
+from sbw.toy import Sample, Toy
 from tests.conftest import ROOT
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from sbw.laws import build_toy
 from sbw.mixing import MIXING, mixing_table
 from sbw.params import load_params
 from sbw.saes import true_sae
 from sbw.tables import load_table, save_table
-from sbw.toy import build_toy
 from tests.conftest import ROOT
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from sae_lens import SAE
 
+from sbw.laws import build_toy
 from sbw.params import load_params
 from sbw.saes import initial_sae, load_sae, pick_device, save_sae, true_sae
-from sbw.toy import build_toy
 from tests.conftest import ROOT
 
 

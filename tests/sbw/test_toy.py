@@ -1,58 +1,25 @@
-"""The main toy is the paper's: its L0, its correlations, its features."""
+"""A toy draws what SAELens draws, streams what it samples, and is read as it was written."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from sae_lens.synthetic import SyntheticActivationIterator
+from sae_lens.synthetic import SyntheticActivationIterator, SyntheticModel
 
-from sbw.params import Correlation, ToyParams, load_params
+from sbw.laws import build_toy
+from sbw.params import load_params
 from sbw.rng import drawing_from, seeded
-from sbw.toy import (
-    Toy,
-    build_toy,
-    correlation_table,
-    feature_table,
-    load_sample,
-    load_toy,
-    random_correlation_matrix,
-    save_toy,
-    toy_stats,
-    with_hub,
-)
+from sbw.toy import Toy, load_sample, load_toy, save_sample, save_toy, with_hub
 from tests.conftest import ROOT
+from tests.sbw.test_laws import CORRELATIONS, TREES, toy_of
+
+FOLDED = {"law": "folded_normal", "mean": 1.0, "spread": 0.3, "std": 0.1}
 
 
 @pytest.fixture(scope="module")
-def params() -> ToyParams:
-    return load_params(ROOT / "params.yaml").toys["main"]
-
-
-@pytest.fixture(scope="module")
-def toy(params: ToyParams) -> Toy:
-    return build_toy(params)
-
-
-@pytest.fixture(scope="module")
-def correlation(params: ToyParams) -> Correlation:
-    assert params.correlation
-    return params.correlation
-
-
-def test_true_l0_is_the_papers(toy: Toy) -> None:
-    stats = toy_stats(toy, toy.sample(100_000, seeded(0)))
-    assert stats["sum_of_firing_probabilities"] == pytest.approx(10.9525, abs=1e-5)
-    assert stats["true_l0"] == pytest.approx(10.9525, abs=0.05)
-
-
-def test_firing_probabilities_follow_the_papers_formula(toy: Toy) -> None:
-    expected = 0.345 * (49 - torch.arange(50)) / 50 + 0.05
-    torch.testing.assert_close(toy.activations.firing_probabilities, expected)
-
-
-def test_features_are_orthonormal(toy: Toy) -> None:
-    vectors = toy.features.feature_vectors.detach()
-    torch.testing.assert_close(vectors @ vectors.T, torch.eye(50), atol=1e-4, rtol=0)
+def toy() -> Toy:
+    return build_toy(load_params(ROOT / "params.yaml").toys["main"])
 
 
 def test_features_fire_as_often_and_as_strongly_as_asked(toy: Toy) -> None:
@@ -61,35 +28,6 @@ def test_features_fire_as_often_and_as_strongly_as_asked(toy: Toy) -> None:
     torch.testing.assert_close(fired.float().mean(0), toy.activations.firing_probabilities, atol=0.006, rtol=0)
     assert acts[fired].mean().item() == pytest.approx(1, abs=0.002)
     assert acts[fired].std().item() == pytest.approx(0.15, abs=0.002)
-
-
-def test_correlations_before_the_clipping_are_the_papers(correlation: Correlation) -> None:
-    # Weak correlations need no clipping, so that every pair keeps the value that was drawn for it.
-    weak = correlation.model_copy(update={"min_strength": 0.003, "max_strength": 0.009})
-    matrix = random_correlation_matrix(50, weak)
-    pairs = matrix[*torch.triu_indices(50, 50, offset=1)]
-    assert (pairs == 0).sum() == int(0.3 * 1225)
-    assert (pairs > 0).sum() == (1225 - int(0.3 * 1225)) // 2
-    strengths = pairs[pairs != 0].abs()
-    assert strengths.min() >= 0.003
-    assert strengths.max() <= 0.009
-
-
-def test_correlation_matrix_is_valid_and_its_own_seeds(correlation: Correlation) -> None:
-    matrix = random_correlation_matrix(50, correlation)
-    assert torch.equal(matrix, random_correlation_matrix(50, correlation))
-    assert not torch.equal(matrix, random_correlation_matrix(50, correlation.model_copy(update={"seed": 43})))
-    torch.testing.assert_close(matrix, matrix.T, atol=1e-6, rtol=0)
-    assert torch.equal(matrix.diagonal(), torch.ones(50))
-    assert torch.linalg.eigvalsh(matrix.double()).min() > 0
-
-
-def test_seed_42_names_the_matrix_of_the_papers_public_code(correlation: Correlation) -> None:
-    # Entries of what the public code's generate_random_correlation_matrix gives for these settings.
-    matrix = random_correlation_matrix(50, correlation)
-    expected = {(0, 1): -0.196769, (3, 7): -0.088962, (12, 40): 0.229043, (20, 21): -0.172365, (48, 49): 0.117246}
-    for (i, j), value in expected.items():
-        assert matrix[i, j].item() == pytest.approx(value, abs=1e-4)
 
 
 def test_positively_correlated_features_fire_together(toy: Toy) -> None:
@@ -124,7 +62,8 @@ def test_stream_draws_what_sample_draws(toy: Toy) -> None:
 
 def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:
     acts = toy.sample(64, seeded(0))
-    save_toy(toy, acts, tmp_path)
+    save_toy(toy, tmp_path)
+    save_sample(acts, tmp_path)
     loaded = load_toy(tmp_path)
     assert torch.equal(loaded.sample(32, seeded(9)), toy.sample(32, seeded(9)))
     sample = load_sample(loaded, tmp_path)
@@ -132,32 +71,6 @@ def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:
     assert torch.equal(sample.activations, toy.embed(acts))
     with pytest.raises(FileNotFoundError):
         load_toy(tmp_path / "nowhere")
-
-
-def test_tables_say_what_the_toy_is(toy: Toy) -> None:
-    features, correlations = feature_table(toy), correlation_table(toy)
-    assert features["firing_probability"].tolist() == toy.activations.firing_probabilities.double().tolist()
-    matrix = toy.activations.correlation_matrix
-    assert matrix is not None
-    row = correlations.iloc[3 * 50 + 7]
-    assert (row.feature_i, row.feature_j, row.correlation) == (3, 7, matrix[3, 7].item())
-
-
-def test_few_orthogonalisation_steps_leave_superposition() -> None:
-    cosines = [
-        torch.triu(vectors @ vectors.T, 1).abs().max().item()
-        for name in ("five", "five_superposed")
-        for vectors in [build_toy(load_params(ROOT / "params.yaml").toys[name]).features.feature_vectors.detach()]
-    ]
-    assert cosines[0] < 1e-3
-    assert cosines[1] > 0.1
-
-
-def test_zipf_rates_fall_as_the_inverse_rank_and_sum_to_two() -> None:
-    rates = build_toy(load_params(ROOT / "params.yaml").toys["five_zipf"]).activations.firing_probabilities
-    steps = rates - rates[-1]
-    torch.testing.assert_close(steps / steps[0], (1 / torch.arange(1, 6) - 0.2) / 0.8)
-    assert rates.sum().item() == pytest.approx(2, abs=1e-3)
 
 
 @pytest.mark.parametrize("rho", [-0.5, -0.4, 0.0, 0.5])
@@ -170,3 +83,49 @@ def test_a_hub_is_correlated_with_all_others_and_they_with_none(rho: float) -> N
     assert (correlations[0, 1:].sign() == torch.tensor(rho).sign()).all() or rho == 0
     assert correlations[0, 1:].abs().max() < abs(rho) + 0.01
     assert correlations[0, 1:].abs().min() > 0.6 * abs(rho) - 0.01
+
+
+AWKWARD: list[dict[str, Any]] = [
+    {},
+    {"correlation": {"law": "low_rank", **CORRELATIONS["low_rank"]}, "hierarchy": TREES},
+    {"firing": {"law": "random", "max": 0.4, "min": 0.1}, "magnitude": FOLDED},
+]
+
+
+@pytest.mark.parametrize("laws", AWKWARD)
+def test_a_saved_model_is_saelenss_own_and_draws_the_same(laws: dict[str, Any], tmp_path: Path) -> None:
+    toy = toy_of(**laws)
+    save_toy(toy, tmp_path)
+    model = SyntheticModel.load_from_disk(tmp_path / "synthetic_model")
+    with drawing_from(seeded(3)):
+        by_saelens = model.sample(64)
+    for tried in (toy, load_toy(tmp_path)):
+        assert torch.equal(tried.embed(tried.sample(64, seeded(3))), by_saelens)
+        torch.testing.assert_close(next(tried.stream(64, seeded(3))), by_saelens)
+
+
+def test_reading_a_model_leaves_the_global_generator_as_it_was(tmp_path: Path) -> None:
+    save_toy(toy_of(), tmp_path)
+    before = torch.get_rng_state()
+    load_toy(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_same_model_has_the_same_bytes(tmp_path: Path) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        save_toy(toy_of(**AWKWARD[1]), folder)
+    files = [{path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+             for folder in (tmp_path / "a", tmp_path / "b")]  # fmt: skip
+    assert files[0] == files[1]
+    assert sorted(files[0]) == [
+        "hierarchy.json",
+        "sha256",
+        "synthetic_model.safetensors",
+        "synthetic_model_config.json",
+    ]
+
+
+def test_a_batch_is_the_transpose_of_a_contiguous_one() -> None:
+    for toy in (toy_of(), toy_of(correlation={"law": "random", **CORRELATIONS["random"]})):
+        assert next(toy.stream(8, seeded(0))).T.is_contiguous()

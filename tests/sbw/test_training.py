@@ -9,11 +9,12 @@ import torch
 from sae_lens import TrainingSAE
 from sae_lens.synthetic import train_toy_sae
 
+from sbw.laws import build_toy
 from sbw.lockstep.trainer import CurvePoint
 from sbw.params import Training, load_params
 from sbw.rng import drawing_from, seeded
 from sbw.saes import initial_sae, load_sae, save_sae
-from sbw.toy import Toy, build_toy, with_hub
+from sbw.toy import Toy, with_hub
 from sbw.training import Cell, progress, train_cells, train_on_toy
 from tests.conftest import ROOT
 

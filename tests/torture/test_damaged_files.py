@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from sbw.laws import build_toy
 from sbw.params import load_params
 from sbw.rng import seeded
 from sbw.saes import initial_sae, load_sae, save_sae
 from sbw.tables import load_table, save_table
-from sbw.toy import build_toy, load_tensors, save_toy
+from sbw.tensors import load_tensors
+from sbw.toy import load_toy, save_sample, save_toy
 from stages.cli import read_json
 from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import outputs
@@ -30,8 +32,15 @@ def _sae(path: Path) -> tuple[Any, ...]:
     return sae.cfg.architecture(), sae.cfg.d_in, sae.cfg.d_sae, dict(sae.state_dict())
 
 
+def _model(path: Path) -> dict[str, Any]:
+    toy = load_toy(path.parent.parent)
+    return {"vectors": toy.features.feature_vectors, "acts": toy.sample(10, seeded(0))}
+
+
 KINDS: dict[str, Callable[[Path], Any]] = {
     "toy/toy.safetensors": load_tensors,
+    "model/synthetic_model/synthetic_model.safetensors": _model,
+    "model/synthetic_model/synthetic_model_config.json": _model,
     "toy/sample.safetensors": load_tensors,
     "sae/cfg.json": _sae,
     "sae/sae_weights.safetensors": _sae,
@@ -46,7 +55,10 @@ def written(undisturbed: Clone, tmp_path_factory: pytest.TempPathFactory) -> Pat
     root = tmp_path_factory.mktemp("written")
     toy = build_toy(load_params(ROOT / "params.yaml").toys["main"])
     (root / "toy").mkdir()
-    save_toy(toy, toy.sample(100, seeded(0)), root / "toy")
+    save_toy(toy, root / "toy")
+    save_sample(toy.sample(100, seeded(0)), root / "toy")
+    (root / "model").mkdir()
+    save_toy(build_toy(load_params(ROOT / "params.yaml").toys["five"]), root / "model")
     save_sae(initial_sae(5, 100, 50, 0), root / "sae")
     table = undisturbed.root / "data/metrics/sweep/saes.parquet"
     save_table(load_table(table), pq.read_schema(table), root / "saes.parquet")
@@ -59,7 +71,7 @@ def test_no_loader_takes_a_damaged_file_for_another(kind: str, written: Path, tm
     shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     path, load, draw = tmp_path / kind, KINDS[kind], random.Random(kind)
     whole, expected = path.read_bytes(), load(path)
-    named = path.parent if path.parent.name == "sae" else path
+    named = path.parent if path.parent.name in ("sae", "synthetic_model") else path
     found = Counter(_outcome(path, _damage(whole, draw), load, expected, named) for _ in range(FILES[torture]))
     assert set(found) <= {"refused", "harmless"}
     assert found["refused"] > FILES[torture] / 2

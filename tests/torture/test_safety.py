@@ -18,7 +18,7 @@ from sbw.listed import in_folder
 from sbw.params import load_params
 from sbw.saes import initial_sae, load_sae, save_sae
 from sbw.tables import load_table
-from sbw.toy import load_tensors
+from sbw.tensors import load_tensors
 from stages.cli import printable, read_json
 from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import outputs, refusal

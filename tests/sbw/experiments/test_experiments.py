@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from sbw.laws import build_toy
 from sbw.lockstep.transition import schedule_of
 from sbw.params import load_params
-from sbw.toy import Toy, build_toy
+from sbw.toy import Toy
 from sbw.training import Cell
 from tests.conftest import ROOT
 

@@ -21,7 +21,7 @@ def pretrained(models: int = 3) -> list[pd.DataFrame]:
 
 
 def toy_features() -> list[pd.DataFrame]:
-    return [pd.DataFrame({"feature": range(5), "firing_probability": [0.5, 0.4, 0.3, 0.2, 0.1]})]
+    return [pd.DataFrame({"feature": range(5), "firing_probability": [0.5, 0.4, 0.3, 0.2, 0.1], "firing_rate": 0.3})]
 
 
 def grid(*names: str, shape: tuple[int, int]) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from sbw.laws import build_toy
 from sbw.params import load_params
-from sbw.toy import Toy, build_toy
+from sbw.toy import Toy
 from tests.conftest import ROOT
 
 

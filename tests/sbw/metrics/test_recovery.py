@@ -4,10 +4,11 @@ import pytest
 from sae_lens import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
 from sae_lens.synthetic import init_sae_to_match_feature_dict
 
+from sbw.laws import build_toy
 from sbw.metrics.recovery import recovery
 from sbw.params import load_params
 from sbw.rng import seeded
-from sbw.toy import build_toy, true_l0
+from sbw.toy import true_l0
 from tests.conftest import ROOT
 
 

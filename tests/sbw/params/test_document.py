@@ -56,7 +56,7 @@ def test_fractional_k_is_valid(tmp_path: Path) -> None:
             "`toys.main.correlation.max_strength` must be less than or",
         ),
         ("min_strength: 0.3", "min_strength: 0.95", "`min_strength` must be at most `max_strength` (0.9), got 0.95"),
-        ("min: 0.05", "min: 0.5", "`toys.main.firing_probability`: `min` must be at most `max` (0.3881), got 0.5"),
+        ("min: 0.05", "min: 0.5", "`toys.main.firing`: `min` must be at most `max` (0.3881), got 0.5"),
         ("  main:\n", "  ma/in:\n", "`toys.ma/in.[key]` String must match pattern"),
         ('models: ["*"]', "models: []", "`collect_l0.models` List must have at least 1 item"),
         ('models: ["*"]', "models: [3]", "`collect_l0.models[0]` must be a valid string, got 3"),
@@ -109,9 +109,13 @@ def test_fractional_k_is_valid(tmp_path: Path) -> None:
         (
             "law: zipf, max: 0.8234",
             "law: zipf, max: 0.1",
-            "`toys.five_zipf.firing_probability`: `min` must be below",
+            "`toys.five_zipf.firing`: `min` must be below",
         ),
-        ("law: zipf,", "law: pareto,", "`toys.five_zipf.firing_probability.law` must be one of: 'linear', 'zipf', got"),
+        (
+            "law: zipf,",
+            "law: pareto,",
+            "`toys.five_zipf.firing.law` must be one of: 'linear', 'zipf', 'random', 'constant', got",
+        ),
         ("  gpus: 0 ", "  gpus: 1.5 ", "`cluster`: `gpus` must be a whole number or below 1, got 1.5"),
         ("  cpus: 1 ", "  cpus: 0 ", "`cluster.cpus` must be greater than or equal to 1, got 0 (Processors of a cell"),
         (

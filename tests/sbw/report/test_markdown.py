@@ -99,7 +99,7 @@ def test_a_claim_that_fails_is_said_at_the_top_and_in_its_section() -> None:
         ("JumpReLU", "4 of them within 1 of the true 10.95"),
         ("Five features", "from −0.100 (−0.100 to −0.100, 3 seeds) at ρ = −0.5 and k = 1.8 to 0.100"),
         ("Superposition", "With 50 features in 40 dimensions c_dec is least at k = 11 (0.0010)"),
-        ("Not in the paper", "by the law `zipf`"),
+        ("Not in the paper", "that fall by Zipf's law from"),
         ("Which L0, then", "The right L0 is about 11. c_dec falls until L0 11."),
         ("Which L0, then", "From 3 it ends at 10.80, with c_dec 0.0200. From 25 it ends at 10.80"),
         ("Theory", "clean latents lose 0.4000, a latent with a share of 0.6 of its own feature 0.1538"),
@@ -194,7 +194,7 @@ def test_lists_and_ranges_read_well() -> None:
 
 def test_params_are_lines() -> None:
     toy: Any = PARAMS.toys["five"]
-    assert knobs("toys.five", toy, ["firing_probability", "correlation"]) == [
-        "toys.five.firing_probability: {law: linear, max: 0.4, min: 0.4}",
-        "toys.five.correlation: null",
+    assert knobs("toys.five", toy, ["firing", "correlation"]) == [
+        "toys.five.firing: {law: linear, max: 0.4, min: 0.4}",
+        "toys.five.correlation: {law: none}",
     ]
