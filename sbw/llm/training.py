@@ -120,6 +120,7 @@ def _train_share(
                 lr=training.lr,
                 device=pick_device("auto"),
                 processes=1,
+                layout="dense",
                 on_chunk=lambda new_steps, _: bar.update(new_steps),
             )
         sae.fold_activation_norm_scaling_factor(scale)

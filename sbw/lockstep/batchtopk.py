@@ -3,7 +3,7 @@
 Shapes: r replicas, h latents, b batch.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,6 +13,16 @@ from sbw.gating import where_above
 from sbw.lockstep.replicas import Replicas, Scratch, Trained
 from sbw.lockstep.selection import KthLargest
 from sbw.lockstep.transition import schedule_of
+
+
+class _Revived(NamedTuple):
+    i: int
+    """The replica."""
+    dead: Bool[Tensor, " h"]
+    scale: float
+    """The auxiliary loss's."""
+    z: Float[Tensor, "n b"]
+    """Activations of its n dead latents."""
 
 
 class BatchTopKReplicas(Replicas):
@@ -57,11 +67,16 @@ class BatchTopKReplicas(Replicas):
     def _backward(self, s: Scratch) -> None:
         torch.bmm(self.w.W_dec, s.wide, out=s.pre)
         where_above(s.pre, s.z, 0.0, out=s.pre)
-        for i, dead, scale, z in self.revived:
-            W_dec = self.w.W_dec[i, dead]
-            error = W_dec.T @ z + s.wide[i]
-            self.g.W_dec[i, dead] += scale * z @ error.T
-            s.pre[i, dead] += scale * (W_dec @ error) * (z != 0)
+        for revived in self.revived:
+            s.pre[revived.i, revived.dead] += self._revived_gradient(revived, s)
+
+    def _revived_gradient(self, revived: "_Revived", s: Scratch) -> Float[Tensor, "n b"]:
+        """The auxiliary loss's gradient of the dead latents' pre-activations; that of their decoder rows is added."""
+        i, dead, scale, z = revived
+        W_dec = self.w.W_dec[i, dead]
+        error = W_dec.T @ z + s.wide[i]
+        self.g.W_dec[i, dead] += scale * z @ error.T
+        return scale * (W_dec @ error) * (z != 0)
 
     def _extra_loss(self, s: Scratch) -> Tensor:
         loss = s.wide.new_zeros(self.r)
@@ -69,11 +84,10 @@ class BatchTopKReplicas(Replicas):
             loss[i] = scale * (self.w.W_dec[i, dead].T @ z + s.wide[i]).square().sum() / z.shape[1]
         return loss
 
-    def _revive(self, i: int, dead: Bool[Tensor, " h"], s: Scratch) -> tuple[int, Tensor, float, Tensor]:
+    def _revive(self, i: int, dead: Bool[Tensor, " h"], s: Scratch) -> "_Revived":
         """The auxiliary loss's part of a replica: its dead latents reconstruct what the others leave over.
 
-        Returns the replica, its dead latents, the loss's scale, and the activations of the dead latents with the
-        greatest pre·n, half as many as the activations are wide.
+        Active are those with the greatest pre·n, half as many as the activations are wide.
         """
         num_dead, half = int(dead.sum()), self.d // 2
         z = s.pre[i, dead]
@@ -81,7 +95,7 @@ class BatchTopKReplicas(Replicas):
             values, chosen = z.topk(half, dim=0)
             z = torch.zeros_like(z).scatter_(0, chosen, values)
         scale = self.saes[i].cfg.aux_loss_coefficient * min(num_dead / half, 1.0)
-        return i, dead, scale, z * self.inverse_norm[i, dead]
+        return _Revived(i, dead, scale, z * self.inverse_norm[i, dead])
 
     def _move_threshold(self, i: int, least_active: float | None) -> None:
         if least_active is not None:

@@ -128,19 +128,14 @@ class Replicas(ABC):
         torch.sub(x, w.b_dec, out=s.wide)
         torch.baddbmm(w.b_enc, w.W_enc, s.wide, out=s.pre)
         self._activate(s)
-        torch.baddbmm(w.b_dec, w.W_dec.mT, s.z, out=s.wide).sub_(x)
+        self._decode(s, x)
         if self.done == 0:
             self.first_mse = self._mse(s)
         log = self._log(s, x) if logging else None
-        # Gradients of half the summed squared error; the factor 2 / b comes last, on tensors that are small.
-        torch.bmm(s.z, s.wide.mT, out=g.W_dec)
-        torch.sum(s.wide, dim=2, keepdim=True, out=g.b_dec)
-        self._backward(s)
-        torch.sum(s.pre, dim=2, keepdim=True, out=g.b_enc)
-        torch.bmm(s.pre, x.T.expand(self.r, b, self.d), out=g.W_enc)
+        self._gradients(s, x)
         g.W_enc.baddbmm_(g.b_enc, w.b_dec.mT, alpha=-1)
         g.b_dec.baddbmm_(w.W_enc.mT, g.b_enc, alpha=-1)
-        self.since_fired.add_(1).masked_fill_(s.z.amax(dim=2) > 0, 0)
+        self.since_fired.add_(1).masked_fill_(self._fired(s.z), 0)
         norm = torch.linalg.vector_norm(self.grads, dim=1, keepdim=True)
         self._require_finite(norm, x)
         self._update(norm, 2 / b)
@@ -149,6 +144,26 @@ class Replicas(ABC):
     @abstractmethod
     def _activate(self, s: Scratch) -> None:
         """From pre, fill z."""
+
+    def _decode(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
+        """From z, fill wide with the error."""
+        torch.baddbmm(self.w.b_dec, self.w.W_dec.mT, s.z, out=s.wide).sub_(x)
+
+    def _gradients(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
+        """Fill the gradients of half the summed squared error, as if x were not centred.
+
+        The factor 2 / b comes last, on tensors that are small.
+        """
+        g, b = self.g, x.shape[1]
+        torch.bmm(s.z, s.wide.mT, out=g.W_dec)
+        torch.sum(s.wide, dim=2, keepdim=True, out=g.b_dec)
+        self._backward(s)
+        torch.sum(s.pre, dim=2, keepdim=True, out=g.b_enc)
+        torch.bmm(s.pre, x.T.expand(self.r, b, self.d), out=g.W_enc)
+
+    def _fired(self, z: Float[Tensor, "r h b"]) -> Bool[Tensor, "r h"]:
+        """Which latents are active in the batch."""
+        return z.amax(dim=2) > 0
 
     @abstractmethod
     def _backward(self, s: Scratch) -> None:
