@@ -137,15 +137,19 @@ class Subject:
         }
 
 
-def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int) -> Tables:
-    """Measure SAEs on a sample, several at once; `bins` are those of the histograms."""
+def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | None) -> Tables:
+    """Measure SAEs on a sample, several at once.
+
+    `bins` are those of the histograms. If None, histograms and cosines are left out, which a recommendation does not
+    need and which grow with the square of the features: they have no columns then.
+    """
     shares = min(len(subjects), processors())
     tasks = [partial(_measure, subjects[share::shares], toy, sample, bins) for share in range(shares)]
     measured: list[Any] = [None] * len(subjects)
     for share, rows in enumerate(in_parallel(tasks)):
         measured[share::shares] = rows
     saes, *parts = zip(*measured, strict=True)
-    frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)]) for part in parts)]
+    frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)] or [pd.DataFrame()]) for part in parts)]
     return Tables._make([*(frame.reset_index(drop=True) for frame in frames), stability_rows(subjects)])
 
 
@@ -180,12 +184,13 @@ def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _measure(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int) -> list[tuple[Any, ...]]:
+def _measure(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | None) -> list[tuple[Any, ...]]:
     measured = []
     for subject in tqdm(subjects, desc="evaluate", unit="SAE", disable=None):
         projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
-        only_of_trained = (histogram_rows(subject, projections, bins), cosine_rows(subject, toy))
-        rest = only_of_trained if subject.trained else (pd.DataFrame(), pd.DataFrame())
+        rest = [pd.DataFrame(), pd.DataFrame()]
+        if bins is not None and subject.trained:
+            rest = [histogram_rows(subject, projections, bins), cosine_rows(subject, toy)]
         measured.append((sae_row(subject, toy, sample), projection_rows(subject, projections), *rest))
     return measured
 
@@ -262,7 +267,7 @@ def stability_rows(subjects: Sequence[Subject]) -> pd.DataFrame:
 
 
 def save_tables(tables: Tables, folder: Path) -> None:
-    """Write each table to `folder`, as NAME.parquet."""
+    """Write each table that was measured to `folder`, as NAME.parquet."""
     for name, schema in (
         ("saes", SAES),
         ("projections", PROJECTIONS),
@@ -270,7 +275,9 @@ def save_tables(tables: Tables, folder: Path) -> None:
         ("cosines", COSINES),
         ("stability", STABILITY),
     ):
-        save_table(getattr(tables, name), schema, folder / f"{name}.parquet")
+        table = getattr(tables, name)
+        if len(table.columns):
+            save_table(table, schema, folder / f"{name}.parquet")
 
 
 def _frame(rows: Any) -> pd.DataFrame:

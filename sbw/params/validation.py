@@ -1,25 +1,41 @@
 """The params of the validation: toys with a known L0, on which the recommendation is tried."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sbw.params.base import Name, Section
+from sbw.params.base import Name, Positive, Section, require
 from sbw.params.data import Synthesize
 from sbw.params.toys import ToyParams
 from sbw.params.training import Seeds, Training
 
 
 class KnownToy(ToyParams):
-    set: Literal["development", "held_out"]
-    """Whether the rule was made on this toy, or only tried on it."""
+    set: Literal["development", "held_out", "awkward"]
+    """Whether the rule was made on this toy, only tried on it, or tried on it to see where it fails."""
+    d_sae: Annotated[int, Field(ge=2)] | None = None
+    """Latents of the SAEs; as many as there are features if left out."""
+
+    @property
+    def latents(self) -> int:
+        """Latents of the SAEs."""
+        return self.d_sae or self.num_features
 
 
 class LogSweep(Section):
     l0s: Annotated[int, Field(ge=4)]
-    """L0s to train at, evenly spaced in the logarithm from 1 to half the number of features."""
+    """L0s to train at, evenly spaced in the logarithm."""
+    least: Positive = 1.0
+    """The least of them."""
+    most: Positive | None = None
+    """The greatest of them; half the number of features if left out."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every L0."""
+
+    def ks(self, num_features: int) -> list[float]:
+        """The L0s for a toy of so many features."""
+        most, steps = self.most or num_features / 2, self.l0s - 1
+        return [round(self.least * (most / self.least) ** (step / steps), 4) for step in range(self.l0s)]
 
 
 class Validation(Section):
@@ -27,3 +43,19 @@ class Validation(Section):
     sweep: LogSweep
     synthesize: Synthesize
     toys: dict[Name, KnownToy]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name, toy in self.toys.items():
+            ks = self.sweep.ks(toy.num_features)
+            message = f"`sweep` must go up to the {toy.latents} latents of `toys.{name}` at most, got {ks[-1]:g}"
+            require(ks[0] < ks[-1] <= toy.latents, message)
+        return self
+
+    def like(self, name: str) -> str:
+        """The first toy that is this one but for `d_sae`."""
+
+        def laws(toy: KnownToy) -> KnownToy:
+            return toy.model_copy(update={"d_sae": None})
+
+        return next(other for other, toy in self.toys.items() if laws(toy) == laws(self.toys[name]))

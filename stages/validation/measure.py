@@ -1,4 +1,4 @@
-"""Sweep L0 on a toy of stages/validation/params.yaml and measure the SAEs: tables in data/validation/TOY."""
+"""Sweep L0 on a toy whose L0 is known and measure the SAEs: tables in a folder of the toy's name."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -6,14 +6,11 @@ from tempfile import TemporaryDirectory
 from sbw.params import Grid, Params, Validation, load_document
 from stages.cli import one_of, run, whole_folder
 
-PARAMS = Path("stages/validation/params.yaml")
 
-
-def main(_: Params, name: str) -> None:
-    params = load_document(PARAMS, Validation)
+def main(_: Params, file: str, name: str, out: str) -> None:
+    params = load_document(Path(file), Validation)
     toy_params = params.toys[one_of("toy", name, list(params.toys))]
 
-    import numpy as np
     import torch
 
     from sbw.evaluation import Subject, evaluate, save_tables
@@ -25,18 +22,17 @@ def main(_: Params, name: str) -> None:
     from sbw.training import train_cells
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
-    toy, count = build_toy(toy_params), toy_params.num_features
-    ks = np.geomspace(1, count / 2, params.sweep.l0s).round(4).tolist()
-    grid = Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=count, seeds=params.sweep.seeds)
+    toy, ks = build_toy(toy_params, f"toys.{name}"), params.sweep.ks(toy_params.num_features)
+    grid = Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=toy_params.latents, seeds=params.sweep.seeds)
     planned = cells(grid, params.training, toy)
     with TemporaryDirectory() as folder:
         train_cells(planned, params.training, lambda cell: Path(folder, cell.folder), name)
         subjects = [Subject(load_sae(Path(folder, cell.folder)), "validation", name, cell.keys) for cell in planned]
     feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
-    tables = evaluate(subjects, toy, Sample(feature_acts, toy.embed(feature_acts)), bins=1)
-    with whole_folder(Path("data/validation", name)) as folder:
+    tables = evaluate(subjects, toy, Sample(feature_acts, toy.embed(feature_acts)), bins=None)
+    with whole_folder(Path(out, name)) as folder:
         save_tables(tables, folder)
 
 
 if __name__ == "__main__":
-    run(main, __doc__, toy="name of the toy in `toys`")
+    run(main, __doc__, file="its params", toy="name of the toy in its `toys`", out="folder of the toys' folders")
