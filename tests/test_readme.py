@@ -46,7 +46,7 @@ def behind(pair: list[float]) -> bool:
 
 def test_the_validation_is_told_as_it_came_out() -> None:
     shown = {"combined": "recommendation", "c_dec": "c_dec", "width": "width", "stability": "agreement", "knee": "knee"}
-    held_out = metrics("validation")["held_out"]
+    held_out = metrics("validation")["sets"]["held_out"]
     for method, name in shown.items():
         (row,) = re.findall(rf"^\| [^|]*{name}[^|]*\| (\d+)% \| (\d+)% \|", README, flags=re.MULTILINE)
         errors = held_out[method]["median_error"], held_out[method]["worst_error"]

@@ -16,6 +16,7 @@ _TITLES = {
     "stability": "agreement of the seeds",
     "combined": "recommendation: their median",
     "s_n": f"{S_N}, as in the paper",
+    "mcc": "MCC, knowing the features",
     "knee": "knee of the variance explained",
 }
 _TICKS = [3, 5, 10, 20, 40]

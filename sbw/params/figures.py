@@ -70,3 +70,6 @@ class Figures(Section):
     automatic_l0: FigureSize
     recommendation: Panels
     validation: Panels
+    awkward: Panels
+    """Of the toys of stages/awkward/params.yaml, as the next one."""
+    widths: Panels

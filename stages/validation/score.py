@@ -1,37 +1,46 @@
-"""What is recommended on each toy of stages/validation/params.yaml, in data/metrics/validation, and how good it is."""
+"""What is recommended on each toy whose L0 is known, in tables and in words, and how good it is: data/metrics/NAME."""
 
 from pathlib import Path
+from typing import Any
 
 from sbw.params import Params, Validation, load_document
 from stages.cli import run, whole, whole_folder, write_json
 
-PARAMS, OUT = Path("stages/validation/params.yaml"), Path("data/metrics")
+OUT = Path("data/metrics")
 
 
-def main(_: Params) -> None:
-    params = load_document(PARAMS, Validation)
+def main(_: Params, file: str, measured: str, name: str) -> None:
+    params = load_document(Path(file), Validation)
 
     import pandas as pd
 
     from sbw.tables import load_table, save_table
-    from sbw.validation import RECOMMENDED, recommended, scores
+    from sbw.validation import RECOMMENDED, TRIED, scores, told, tried
 
-    tables = []
-    for name, toy in params.toys.items():
+    recommended, curves = [], []
+    for toy, section in params.toys.items():
         saes, projections, stability = (
-            load_table(Path("data/validation", name, f"{table}.parquet"))
-            for table in ("saes", "projections", "stability")
+            load_table(Path(measured, toy, f"{table}.parquet")) for table in ("saes", "projections", "stability")
         )
-        found = recommended(saes, projections, stability, params.synthesize.seed)
-        tables.append(found.assign(toy=name, set=toy.set))
-    table = pd.concat(tables)[RECOMMENDED.names]
-    document = scores(table)
-    with whole_folder(OUT / "validation") as folder, whole(OUT / "validation.json") as path:
+        found = tried(saes, projections, stability, params.synthesize.seed)
+        known: dict[str, Any] = {"toy": toy, "like": params.like(toy), "set": section.set}
+        known |= {"num_features": section.num_features, "d_sae": section.latents}
+        recommended.append(found.recommended.assign(**known)[RECOMMENDED.names])
+        curves.append(found.curves.assign(**known)[TRIED.names])
+    table = pd.concat(recommended)
+    document: dict[str, Any] = {
+        "sets": scores(table),
+        "toys": {str(toy): told(rows) for toy, rows in table.groupby("toy", sort=False)},
+    }
+    with whole_folder(OUT / name) as folder, whole(OUT / f"{name}.json") as path:
         save_table(table, RECOMMENDED, folder / "recommended.parquet")
+        save_table(pd.concat(curves), TRIED, folder / "curves.parquet")
         write_json(document, path)
-    for name, methods in document.items():
-        print(pd.DataFrame(methods).T.rename_axis(name).to_string())
+    for which, methods in document["sets"].items():
+        print(pd.DataFrame(methods).T.rename_axis(which).to_string())
+    for toy, of_toy in document["toys"].items():
+        print(f"{toy}: {of_toy['said']}")
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, file="its params", measured="folder of the toys' tables", name="what to call the results")

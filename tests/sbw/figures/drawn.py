@@ -170,6 +170,24 @@ def recommended() -> list[pd.DataFrame]:
     return [table]
 
 
+def awkward() -> list[pd.DataFrame]:
+    """Two toys, one of them with SAEs of three widths; of the other, s_n names no L0."""
+    toys = [("zipf", "zipf", 64), ("zipf_half", "zipf", 32), ("zipf_double", "zipf", 128), ("loud", "loud", 64)]
+    known = ["toy", "like", "d_sae"]
+    metrics = ["c_dec", "width", "stability", "s_n", "mcc"]
+    curves = pd.DataFrame(
+        [(*toy, metric, k, k + seed / 10, abs(k - 10) + seed / 10)
+         for toy in toys for metric in metrics for k in (2.0, 10.0, 50.0) for seed in (0, 1)],
+        columns=[*known, "metric", "setting", "l0", "value"],
+    )  # fmt: skip
+    named = pd.DataFrame(
+        [(*toy, method, toy[2] / 6.4, toy[2] / 10, toy[2] / 5) for toy in toys for method in [*metrics, "combined"]],
+        columns=[*known, "method", "l0", "low", "high"],
+    )
+    named.loc[(named["toy"] == "loud") & (named["method"] == "s_n"), ["l0", "low", "high"]] = None
+    return [table.assign(num_features=64, true_l0=10.0) for table in (curves, named)]
+
+
 TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "pretrained_l0": pretrained,
     "pretrained_l0_by": placed,
@@ -190,6 +208,8 @@ TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "automatic_l0": path,
     "recommendation": curves,
     "validation": recommended,
+    "awkward": awkward,
+    "widths": lambda: awkward()[1:],
 }
 
 

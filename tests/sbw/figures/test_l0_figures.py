@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sbw.figures.drawn import curves, drawn, path, recommended, rule_of
+from tests.sbw.figures.drawn import awkward, curves, drawn, path, recommended, rule_of
 
 
 def test_an_l0_that_moves_itself_has_a_line_a_start() -> None:
@@ -49,3 +49,26 @@ def test_a_recommendation_takes_any_number_of_metrics(metrics: int) -> None:
     table, sensitivity = curves()
     kept = pd.unique(table["metric"])[:metrics]
     assert len(drawn("recommendation", [table[table["metric"].isin(kept)], sensitivity]).axes) == metrics + 1
+
+
+def test_a_toy_of_several_widths_has_one_panel_and_says_what_is_named_and_true() -> None:
+    figure = drawn("awkward", awkward())
+    assert [axes.get_title() for axes in figure.axes] == [
+        "zipf: 64 features\n10 named, 10 true",
+        "loud: 64 features\n10 named, 10 true",
+    ]
+    assert all(np.asarray(line.get_xdata()).size == 3 for line in figure.axes[0].lines[:5])
+
+
+def test_a_toy_of_which_no_l0_is_named_says_so() -> None:
+    curves_of_toys, named = awkward()
+    named.loc[named["method"] == "combined", ["l0", "low", "high"]] = None
+    figure = drawn("awkward", [curves_of_toys, named])
+    assert figure.axes[0].get_title() == "zipf: 64 features\nnone named, 10 true"
+    assert not figure.axes[0].patches
+
+
+def test_widths_are_shares_of_the_features_and_only_of_toys_that_have_several() -> None:
+    (axes,) = drawn("widths", awkward()[1:]).axes
+    assert axes.get_title() == "zipf: 64 features"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.5", "1", "2"]

@@ -1,0 +1,56 @@
+"""Where each metric points on toys that are less like the paper's."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sbw.figures.methods import LINES
+from sbw.figures.style import GREY, mark_true_l0, new_figure, panels
+from sbw.params import Panels
+
+TABLES = ["curves", "recommended"]
+
+
+def draw(curves: pd.DataFrame, recommended: pd.DataFrame, params: Panels) -> Figure:
+    """A panel a toy: its metrics against L0, each from its least to its greatest value, and the recommended interval.
+
+    Of toys that differ by the number of latents alone, the first is drawn.
+    """
+    toys = [toy for toy in curves["toy"].unique() if (curves.loc[curves["toy"] == toy, "like"] == toy).all()]
+    columns = min(params.columns, len(toys))
+    rows = -(-len(toys) // columns)
+    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.5)
+    grid = panels(figure, len(toys), columns, sharey=True)
+    for axes, toy in zip(grid, toys, strict=True):
+        of_toy = curves[curves["toy"] == toy]
+        said = recommended[recommended["toy"] == toy].set_index("method")
+        for metric, rows_of_metric in of_toy.groupby("metric"):
+            _line(axes, str(metric), rows_of_metric)
+        _recommended(axes, said.loc["combined"])
+        mark_true_l0(axes, of_toy, label=toy == toys[0])
+        axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, said))
+        axes.xaxis.set_major_formatter("{x:g}")
+    figure.supxlabel("L0", fontsize=7)
+    figure.supylabel("metric, from its least to its greatest value", fontsize=7)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LINES))
+    return figure
+
+
+def _line(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
+    color, style, label = LINES[metric]
+    means = rows.groupby("setting")[["l0", "value"]].mean().sort_values("l0")
+    least, most = means["value"].min(), means["value"].max()
+    axes.plot(means["l0"], (means["value"] - least) / (most - least), style, color=color, label=label, linewidth=0.9)
+
+
+def _recommended(axes: Axes, said: pd.Series) -> None:
+    if pd.notna(said["l0"]):
+        axes.axvspan(said["low"], said["high"], color=GREY, alpha=0.2, linewidth=0)
+        axes.axvline(said["l0"], color=GREY, linewidth=0.8)
+
+
+def _title(toy: str, said: pd.DataFrame) -> str:
+    combined = said.loc["combined"]
+    named: str = "none named" if pd.isna(combined["l0"]) else f"{combined['l0']:.3g} named"
+    size = f"{combined['num_features']} features"
+    return f"{toy}: {size}\n{named}, {combined['true_l0']:.3g} true"

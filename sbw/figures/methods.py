@@ -1,0 +1,12 @@
+"""How the metrics that tell an L0 are drawn where they are side by side."""
+
+from sbw.figures.style import BLUE, GREY, ORANGE
+
+LINES = {
+    "c_dec": (BLUE, "-", r"$c_\mathrm{dec}$"),
+    "width": (ORANGE, "-", "width $s_n − s_{h−n}$"),
+    "stability": (GREY, "-", "1 − agreement of seeds"),
+    "s_n": (ORANGE, ":", "$s_n$"),
+    "mcc": ("black", "--", "1 − MCC"),
+}
+"""How each metric is drawn: colour, line, label."""
