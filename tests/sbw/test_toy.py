@@ -126,6 +126,19 @@ def test_the_same_model_has_the_same_bytes(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("laws", AWKWARD)
+def test_massive_toys_are_streamed_alike(laws: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = toy_of(**laws)
+    expected = [next(stream) for stream in [toy.stream(64, seeded(3))] for _ in range(3)]
+    monkeypatch.setattr("sbw.toy.MASSIVE", 24)
+    stream = toy.stream(64, seeded(3))
+    for batch in expected:
+        massive = next(stream)
+        torch.testing.assert_close(massive, batch)
+        assert massive.T.is_contiguous()
+    assert not toy.activations.use_sparse_tensors
+
+
 def test_a_batch_is_the_transpose_of_a_contiguous_one() -> None:
     for toy in (toy_of(), toy_of(correlation={"law": "random", **CORRELATIONS["random"]})):
         assert next(toy.stream(8, seeded(0))).T.is_contiguous()
