@@ -71,6 +71,11 @@ validation: environment ## the recommendation tried on 32 toys whose L0 is known
 	python -m stages.check
 	dvc repro stages/validation/dvc.yaml
 
+.PHONY: awkward
+awkward: environment ## … and on 12 toys that are less like the paper's
+	python -m stages.check
+	dvc repro stages/awkward/dvc.yaml
+
 .PHONY: llm
 llm: environment $(INSTALLED)-llm ## SAEs on a real language model: harvested, trained, evaluated, shown
 	python -m stages.check

@@ -4,6 +4,10 @@ import json
 import re
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from sbw.laws import build_toy
+from sbw.params import ToyParams
 from tests.conftest import ROOT
 
 README, REPORT = ((ROOT / name).read_text() for name in ("README.md", "plots/report.md"))
@@ -51,6 +55,13 @@ def test_the_validation_is_told_as_it_came_out() -> None:
         (row,) = re.findall(rf"^\| [^|]*{name}[^|]*\| (\d+)% \| (\d+)% \|", README, flags=re.MULTILINE)
         errors = held_out[method]["median_error"], held_out[method]["worst_error"]
         assert list(row) == [f"{100 * error:.0f}" for error in errors], method
+
+
+def test_the_toy_that_it_shows_can_be_made() -> None:
+    (block,) = re.findall(r"```yaml\n(toys:.*?)```", README, flags=re.DOTALL)
+    document = YAML(typ="safe").load(block)["toys"]["mine"]
+    toy = build_toy(ToyParams.model_validate(document))
+    assert toy.model, "one that SAELens can load"
 
 
 def test_nothing_in_the_documents_waits_to_be_filled_in() -> None:

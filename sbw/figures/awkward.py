@@ -31,7 +31,7 @@ def draw(curves: pd.DataFrame, recommended: pd.DataFrame, params: Panels) -> Fig
         axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, said))
         axes.xaxis.set_major_formatter("{x:g}")
     figure.supxlabel("L0", fontsize=7)
-    figure.supylabel("metric, from its least to its greatest value", fontsize=7)
+    figure.supylabel("metric, scaled to its range", fontsize=7)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LINES))
     return figure
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from sbw.figures.methods import LINES
 from sbw.figures.style import BLUE, mark_true_l0_across, new_figure, panels
@@ -29,7 +30,7 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
         mark_true_l0_across(axes, of_family, above=True)
     figure.supxlabel("latents, as a share of the features", fontsize=7)
     figure.supylabel("recommended L0", fontsize=7)
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_MARKS) + 1)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=3 * columns)
     return figure
 
 
@@ -47,5 +48,6 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     share = [f"{width / rows['num_features'].iloc[0]:g}" for width in widths]
     axes.set_xticks(range(len(widths)), share)
     axes.set(yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())

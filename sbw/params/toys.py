@@ -16,10 +16,12 @@ class _Rates(Section):
     min: Share
     """Firing probability of the rarest feature."""
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Firing probability of the commonest and of the rarest feature."""
-        return self.max, self.min
+
+class _UnequalRates(_Rates):
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        require(self.min < self.max, f"`min` must be below `max` ({self.max}), got {self.min}")
+        return self
 
 
 class LinearFiring(_Rates):
@@ -32,26 +34,16 @@ class LinearFiring(_Rates):
         return self
 
 
-class ZipfFiring(_Rates):
+class ZipfFiring(_UnequalRates):
     law: Literal["zipf"]
     """Firing probabilities fall as a power of the feature's rank, from feature 0 to the last."""
     exponent: Positive
     """The power."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        require(self.min < self.max, f"`min` must be below `max` ({self.max}), got {self.min}")
-        return self
 
-
-class RandomFiring(_Rates):
+class RandomFiring(_UnequalRates):
     law: Literal["random"]
     """Firing probabilities are drawn evenly between the two, from the toy's seed."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        require(self.min < self.max, f"`min` must be below `max` ({self.max}), got {self.min}")
-        return self
 
 
 class ConstantFiring(Section):
@@ -59,11 +51,6 @@ class ConstantFiring(Section):
     """All features fire equally often."""
     probability: Annotated[float, Field(gt=0, le=1)]
     """Firing probability of every feature."""
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Firing probability of the commonest and of the rarest feature."""
-        return self.probability, self.probability
 
 
 Firing = Annotated[LinearFiring | ZipfFiring | RandomFiring | ConstantFiring, Field(discriminator="law")]

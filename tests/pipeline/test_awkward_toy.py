@@ -1,0 +1,34 @@
+"""The same stages take a toy of other laws, with more or fewer features than latents."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sbw.tables import load_table
+from tests.conftest import Clone, stages_run
+
+AWKWARD: dict[str, Any] = {
+    "d_in": 32,
+    "seed": 3,
+    "orthogonalization_steps": 5,
+    "firing": {"law": "zipf", "max": 0.6, "min": 0.05, "exponent": 0.5},
+    "magnitude": {"law": "folded_normal", "mean": 1.0, "spread": 0.4, "std": 0.1},
+    "correlation": {"law": "low_rank", "rank": 4, "scale": 0.2, "seed": 1},
+    "hierarchy": {"total_root_nodes": 8, "branching_factor": 3, "max_depth": 2},
+}
+
+
+@pytest.mark.parametrize("features", [40, 60])
+def test_a_sweep_of_an_awkward_toy_is_a_few_lines_of_params(reproduced: Clone, features: int) -> None:
+    reproduced.set_params({"toys.mine": {"num_features": features, **AWKWARD}, "sweep.toy": "mine"})
+    ran = stages_run(reproduced.dvc("repro"))
+    assert {"synthesize@mine", "sweep@9", "sweep@11", "evaluate@sweep", "recommend", "report"} <= ran
+    assert "train" not in ran
+    saes = load_table(reproduced.root / "data/metrics/sweep/saes.parquet").groupby("variant")["d_sae"].unique()
+    assert {name: of_one.tolist() for name, of_one in saes.items()} == {"trained": [50], "truth": [features]}
+    stats = json.loads((reproduced.root / "data/toy/mine/stats.json").read_text())
+    assert stats["true_l0"] < stats["sum_of_firing_probabilities"], "the hierarchy silences some"
+    told = (reproduced.root / "plots/report.md").read_text()
+    assert f"The toy `mine` has {features} features in 32 dimensions. They fire with probabilities that fall by" in told
+    assert "Their correlations have 4 common causes of scale 0.2. Below 8 roots of a hierarchy they fire only" in told
