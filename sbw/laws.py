@@ -26,6 +26,7 @@ from sae_lens.synthetic import (
     SyntheticModelConfig,
     ZipfianFiringProbabilityConfig,
     create_correlation_matrix_from_correlations,
+    generate_hierarchy,
     generate_random_low_rank_correlation_matrix,
     orthogonal_initializer,
 )
@@ -60,20 +61,18 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
         key: its name, for messages.
 
     Raises:
-        ValueError: SAELens refuses a law; the message names the key.
+        ValueError: a law is refused, by SAELens in most cases; the message names the key.
     """
-    with _naming(f"{key}.orthogonalization_steps"):
-        features = _features(params)
     config, low_rank = _config(params, key), _low_rank(params, key)
-    with _naming(f"{key}.hierarchy"):
+    with _naming(key):
+        features = _features(params)
         model = SyntheticModel(config, feature_dict=features, correlation_matrix=low_rank)
     toy = Toy(features, model.activation_generator, model)
     with _naming(f"{key}.correlation"):
         if isinstance(params.correlation, RandomCorrelation):
             return with_correlations(toy, random_correlation_matrix(params.num_features, params.correlation))
         if isinstance(params.correlation, PairCorrelation):
-            named = {(i, j): rho for i, j, rho in params.correlation.pairs}
-            return with_correlations(toy, create_correlation_matrix_from_correlations(params.num_features, named))
+            return with_correlations(toy, _matrix_of_pairs(params.num_features, params.correlation))
     return toy
 
 
@@ -96,6 +95,21 @@ def random_correlation_matrix(num_features: int, params: RandomCorrelation) -> F
     return create_correlation_matrix_from_correlations(num_features, signed)
 
 
+def _matrix_of_pairs(num_features: int, params: PairCorrelation) -> Float[Tensor, "f f"]:
+    named = {(i, j): rho for i, j, rho in params.pairs}
+    matrix = create_correlation_matrix_from_correlations(num_features, named)
+    for (i, j), rho in named.items():
+        if abs(matrix[i, j].item() - rho) > 1e-6:  # SAELens clips eigenvalues, which changes pairs
+            raise ValueError(f"no features have all of these correlations; of {i} and {j} it makes {matrix[i, j]:.3g}")
+    return matrix
+
+
+def _require_probabilities(rates: Float[Tensor, " f"]) -> None:
+    if not ((rates > 0) & (rates <= 1)).all():
+        least, most = rates.aminmax()
+        raise ValueError(f"its probabilities must lie above 0 and not above 1, got {least:.9g} to {most:.9g}")
+
+
 def _features(params: ToyParams) -> FeatureDictionary:
     orthogonal = orthogonal_initializer(params.orthogonalization_steps, show_progress=sys.stderr.isatty())
     return FeatureDictionary(params.num_features, params.d_in, initializer=orthogonal, seed=params.seed)
@@ -104,11 +118,13 @@ def _features(params: ToyParams) -> FeatureDictionary:
 def _config(params: ToyParams, key: str) -> SyntheticModelConfig:
     with _naming(f"{key}.firing"):
         firing = _firing(params.firing)
-        firing.generate(params.num_features, params.seed)  # which is where SAELens looks at the probabilities
+        _require_probabilities(firing.generate(params.num_features, params.seed))
     with _naming(f"{key}.magnitude"):
         magnitude = _magnitude(params.magnitude)
     with _naming(f"{key}.hierarchy"):
         hierarchy = HierarchyConfig.from_dict(params.hierarchy.model_dump()) if params.hierarchy else None
+        if hierarchy:
+            generate_hierarchy(params.num_features, hierarchy, params.seed)  # refuses what only the trees show
     correlation = params.correlation
     return SyntheticModelConfig(
         num_features=params.num_features,
@@ -158,5 +174,5 @@ def _low_rank(params: ToyParams, key: str) -> LowRankCorrelationMatrix | None:
 def _naming(key: str) -> Iterator[None]:
     try:
         yield
-    except (TypeError, ValueError) as refusal:
-        raise ValueError(f"`{key}` was refused by SAELens: {refusal}") from refusal
+    except (TypeError, ValueError, RuntimeError) as refusal:
+        raise ValueError(f"`{key}` was refused: {refusal}") from refusal

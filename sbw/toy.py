@@ -60,6 +60,8 @@ class Toy:
         return self.features(feature_acts)
 
     def _sparse(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
+        if self.activations.modify_activations is not None:  # SAELens's hierarchies draw otherwise on sparse tensors
+            return self.sample(rows, generator).to_sparse()
         activations = copy(self.activations)
         activations.use_sparse_tensors = True
         with drawing_from(generator), _quiet():

@@ -26,7 +26,7 @@ MOST_PAIRED = 2048
 """Features of a toy up to which its correlations are a table: four million rows."""
 FEATURES = pa.schema(
     [
-        column("feature", pa.int64(), "index of the feature, the commonest first"),
+        column("feature", pa.int64(), "index of the feature"),
         column(
             "firing_probability", pa.float64(), "probability that the feature is active, before a hierarchy silences it"
         ),
@@ -49,7 +49,7 @@ def feature_table(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> pd.DataFrame:
     columns = (
         range(toy.features.num_features),
         toy.activations.firing_probabilities.double(),
-        (feature_acts > 0).double().mean(dim=0),
+        (feature_acts > 0).mean(dim=0, dtype=torch.double),
         toy.activations.mean_firing_magnitudes.double(),
         toy.activations.std_firing_magnitudes.double(),
     )
@@ -66,8 +66,8 @@ def correlation_table(toy: Toy) -> pd.DataFrame:
 
 
 def toy_stats(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> dict[str, Any]:
-    """The toy in numbers: true L0 (measured on a sample, and the sum of the firing probabilities, which it estimates
-    where there is no hierarchy), and SAELens's statistics of the correlations and of the features' superposition."""
+    """The toy in numbers: true L0, measured on a sample; the sum of the firing probabilities, from which a hierarchy
+    and magnitudes below 0 take; and SAELens's statistics of the correlations and of the features' superposition."""
     return {
         "true_l0": true_l0(feature_acts),
         "sum_of_firing_probabilities": toy.activations.firing_probabilities.double().sum().item(),

@@ -28,7 +28,14 @@ RECOMMENDED = pa.schema(
         column("high", pa.float64(), "upper end of it"),
     ]
 )
-TRIED = pa.schema([*_TOY, *CURVES])
+TRIED = pa.schema(
+    [
+        *_TOY,
+        column("metric", pa.string(), "c_dec, width (s_n - s_(h-n)), stability (1 - agreement), s_n or mcc (1 - MCC)"),
+        *(field for field in CURVES if field.name not in ("metric", "value")),
+        column("value", pa.float64(), "the metric, in the units of sbw/evidence.py; lower is better"),
+    ]
+)
 METHODS = {
     "c_dec": "pairwise cosine of the decoder",
     "width": "width of the decoder projections",

@@ -29,7 +29,7 @@ def main(params: Params, name: str) -> None:
         write_json(toy_params.model_dump(), folder / "toy.json")
         write_json(stats, folder / "stats.json")
     print(f"{name}: true L0 {stats['true_l0']:.4f} on {len(feature_acts)} samples, "
-          f"{stats['sum_of_firing_probabilities']:.4f} expected")  # fmt: skip
+          f"the sum of the firing probabilities {stats['sum_of_firing_probabilities']:.4f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def _line(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
     color, style, label = LINES[metric]
     means = rows.groupby("setting")[["l0", "value"]].mean().sort_values("l0")
     least, most = means["value"].min(), means["value"].max()
-    axes.plot(means["l0"], (means["value"] - least) / (most - least), style, color=color, label=label, linewidth=0.9)
+    scaled = (means["value"] - least) / (most - least or 1)
+    axes.plot(means["l0"], scaled, style, color=color, label=label, linewidth=0.9)
 
 
 def _recommended(axes: Axes, said: pd.Series) -> None:

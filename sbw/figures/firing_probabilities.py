@@ -10,7 +10,7 @@ TABLES = ["features"]
 
 
 def draw(features: pd.DataFrame, params: FigureSize) -> Figure:
-    """A bar a feature; in the title their sum, and the true L0, which is less only in a hierarchy."""
+    """A bar a feature; in the title their sum, and the true L0, which a hierarchy makes another."""
     figure = new_figure(params.width, params.height)
     axes = figure.subplots()
     axes.bar(features["feature"], features["firing_probability"], color=BLUE, width=0.8)

@@ -19,6 +19,10 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
     """A panel a toy that SAEs of several widths were trained on: what each metric recommends against the width."""
     several = recommended.groupby("like")["d_sae"].transform("nunique") > 1
     families = recommended.loc[several, "like"].unique()
+    if not len(families):
+        figure = new_figure(params.panel_width, params.panel_height)
+        figure.text(0.5, 0.5, "no toy with SAEs of several widths", ha="center")
+        return figure
     columns = min(params.columns, len(families))
     rows = -(-len(families) // columns)
     figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)

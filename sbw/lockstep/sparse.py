@@ -39,6 +39,7 @@ class SparseBatchTopK(BatchTopKReplicas):
 
     def __init__(self, *args: Any):
         super().__init__(*args)
+        assert self.r == 1, "others are stepped one by one"
         with warnings.catch_warnings(category=UserWarning, action="ignore"):  # torch says once that CSR is young
             torch.eye(1).to_sparse_csr()
 

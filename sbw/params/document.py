@@ -1,6 +1,7 @@
 """The whole of params.yaml: what must hold between its sections, and how a fault is told."""
 
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError, model_validator
@@ -14,7 +15,7 @@ from sbw.params.data import CollectL0, Synthesize
 from sbw.params.figures import Figures
 from sbw.params.llm import Llm
 from sbw.params.toys import ToyParams
-from sbw.params.training import AnyExperiment, AutomaticL0, Saes, Sweep, Train, Training
+from sbw.params.training import AnyExperiment, AutomaticL0, Mixing, Saes, Sweep, Train, Training
 
 
 class Evaluate(Section):
@@ -61,6 +62,8 @@ class Params(Section):
             known = f"one of: {', '.join(self.toys)}"
             require(saes.toy in self.toys, f"`{name}.toy` must be {known}, got {saes.toy!r}")
             saes.require_consistent(name, self.training, self.toys[saes.toy].num_features)
+            flat = not isinstance(saes, Mixing) or self.toys[saes.toy].hierarchy is None
+            require(flat, f"`{name}.toy` must have no `hierarchy`: it correlates features anew, got {saes.toy!r}")
         for name in self.experiments:
             taken = {"train", "sweep", *Figures.model_fields} - {self.experiments[name].kind}
             require(name not in taken, f"`experiments.{name}` must have another name: that one is taken")
@@ -110,9 +113,9 @@ def _require_n(key: str, n: int, d_sae: int) -> None:
 
 def _explain(fault: ErrorDetails, whole: type[Section]) -> str:
     *parents, last = fault["loc"] or ("params.yaml",)
-    key, section = _walk(parents, whole)
-    where = f"`{key}`" if key else "the top level"
-    key = _joined(key, last) if fault["loc"] else ""
+    above, section = _walk(parents, whole)
+    where = f"`{above}`" if above else "the top level"
+    key = _walk(list(fault["loc"]), whole)[0]
     if fault["type"] == "union_tag_not_found":
         return f"`{key}.{_discriminator(fault)}` is missing"
     if fault["type"] == "union_tag_invalid":
@@ -123,7 +126,6 @@ def _explain(fault: ErrorDetails, whole: type[Section]) -> str:
     if fault["type"] == "extra_forbidden" and section:
         return f"`{key}` is not a parameter; {where} has: {', '.join(section.model_fields)}"
     if fault["type"] == "value_error":
-        key = _walk(list(fault["loc"]), whole)[0]  # without the tag of a union
         message = fault["msg"].removeprefix("Value error, ")
         return f"`{key}`: {message}" if key else message
     field = section.model_fields.get(str(last)) if section else None
@@ -139,22 +141,32 @@ def _discriminator(fault: ErrorDetails) -> str:
 def _walk(parts: list[int | str], whole: type[Section]) -> tuple[str, type[Section] | None]:
     """The dotted key of a place in the document, and the section that is there, if one is.
 
-    Pydantic names the tag of a union among the parts; it is no part of the key.
+    Pydantic names the option of a union among the parts; it is no part of the key.
     """
     key = ""
     kind: Any = whole
     for part in parts:
-        while get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
+        kind = _bare(kind)
         options = get_args(kind)
         if isinstance(kind, type) and issubclass(kind, Section):
             field = kind.model_fields.get(str(part))
             key, kind = _joined(key, part), field.annotation if field else None
         elif get_origin(kind) in (dict, list):
             key, kind = _joined(key, part), options[-1]
+        elif get_origin(kind) is tuple:
+            key, kind = _joined(key, part), None
         else:
             kind = next((option for option in options if _tag(option) == part), None)
+    kind = _bare(kind)
     return key, kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what is annotated to it, and without None beside it."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    options = [option for option in get_args(kind) if option is not NoneType]
+    return _bare(options[0]) if len(options) == 1 and len(get_args(kind)) == 2 else kind
 
 
 def _tag(section: Any) -> str | None:

@@ -12,9 +12,9 @@ Correlated = Annotated[float, Field(gt=-1, lt=1)]
 class _Rates(Section):
     law: str
     max: Share
-    """Firing probability of the commonest feature."""
+    """Greatest firing probability."""
     min: Share
-    """Firing probability of the rarest feature."""
+    """Least firing probability."""
 
 
 class _UnequalRates(_Rates):
@@ -151,8 +151,8 @@ class LowRankCorrelation(Section):
     """The correlations are F Fᵀ off the diagonal, F with `rank` columns of normal draws times `scale`."""
     rank: Count
     """Columns of F: how many common causes there are."""
-    scale: Annotated[float, Field(ge=0)]
-    """How strong they are: correlations are about scale² √rank."""
+    scale: Share
+    """How strong they are: correlations are about scale² √rank, as long as scale² rank is well below 1."""
     seed: Seed
     """Seed of F."""
 
@@ -205,6 +205,9 @@ class ToyParams(Section):
     def _consistent(self) -> Self:
         if isinstance(self.correlation, PairCorrelation):
             self.correlation.require_features(self.num_features)
+        if isinstance(self.correlation, LowRankCorrelation):
+            message = f"`correlation.rank` must be at most `num_features` ({self.num_features})"
+            require(self.correlation.rank <= self.num_features, f"{message}, got {self.correlation.rank}")
         storable = isinstance(self.correlation, NoCorrelation | LowRankCorrelation)
         message = "`correlation.law` must be 'none' or 'low_rank' where there is a `hierarchy`, got {!r}"
         require(self.hierarchy is None or storable, message.format(self.correlation.law))

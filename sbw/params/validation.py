@@ -7,13 +7,13 @@ from pydantic import Field, model_validator
 from sbw.params.base import Name, Positive, Section, require
 from sbw.params.data import Synthesize
 from sbw.params.toys import ToyParams
-from sbw.params.training import Seeds, Training
+from sbw.params.training import Grid, Seeds, Training
 
 
 class KnownToy(ToyParams):
     set: Literal["development", "held_out", "awkward"]
     """Whether the rule was made on this toy, only tried on it, or tried on it to see where it fails."""
-    d_sae: Annotated[int, Field(ge=2)] | None = None
+    d_sae: Annotated[int, Field(ge=4)] | None = None
     """Latents of the SAEs; as many as there are features if left out."""
 
     @property
@@ -47,10 +47,19 @@ class Validation(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for name, toy in self.toys.items():
-            ks = self.sweep.ks(toy.num_features)
-            message = f"`sweep` must go up to the {toy.latents} latents of `toys.{name}` at most, got {ks[-1]:g}"
-            require(ks[0] < ks[-1] <= toy.latents, message)
+            least, *_, most = self.sweep.ks(toy.num_features)
+            require(toy.latents >= 4, f"`toys.{name}` must have 4 latents or more, got {toy.latents}")
+            require(least < most, f"`sweep.least` must be below `sweep.most` ({most:g}), got {least:g}")
+            message = f"`sweep.most` must be at most the {toy.latents} latents of `toys.{name}`, got {most:g}"
+            require(most <= toy.latents, message)
+            self.grid(name).require_consistent("sweep", self.training, toy.num_features)
         return self
+
+    def grid(self, name: str) -> Grid:
+        """The sweep of a toy."""
+        toy, sweep = self.toys[name], self.sweep
+        ks = sweep.ks(toy.num_features)
+        return Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=toy.latents, seeds=sweep.seeds)
 
     def like(self, name: str) -> str:
         """The first toy that is this one but for `d_sae`."""

@@ -60,7 +60,7 @@ def set_up(results: Results) -> Section:
             f"{together(toy)} Everything is known of it, so an SAE that is trained on it can be compared with the "
             "truth.",
             f"On a fixed sample of {samples:,}, {number(stats['true_l0'], 4)} features are active at a time: "
-            f"the true L0. The sum of the firing probabilities, which it estimates, is "
+            f"the true L0. The sum of the firing probabilities is "
             f"{number(stats['sum_of_firing_probabilities'], 4)}.",
         ],
         set_up_claims(results),

@@ -9,7 +9,7 @@ from sbw.params import (
 )
 from sbw.report.words import count, plain
 
-_FALL = {"linear": "that fall in a straight line", "zipf": "that fall by Zipf's law", "random": "drawn evenly"}
+_SPREAD = {"linear": "that fall in a straight line", "zipf": "that fall by Zipf's law", "random": "drawn evenly"}
 
 
 def rates(toy: ToyParams) -> str:
@@ -17,7 +17,7 @@ def rates(toy: ToyParams) -> str:
     firing = toy.firing
     if isinstance(firing, ConstantFiring):
         return f"They all fire with a probability of {plain(firing.probability)}."
-    return f"They fire with probabilities {_FALL[firing.law]} from {plain(firing.max)} to {plain(firing.min)}."
+    return f"They fire with probabilities {_SPREAD[firing.law]} from {plain(firing.max)} to {plain(firing.min)}."
 
 
 def together(toy: ToyParams) -> str:

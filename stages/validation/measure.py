@@ -3,13 +3,13 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sbw.params import Grid, Params, Validation, load_document
+from sbw.params import Params, Validation, load_document
 from stages.cli import one_of, run, whole_folder
 
 
 def main(_: Params, file: str, name: str, out: str) -> None:
     params = load_document(Path(file), Validation)
-    toy_params = params.toys[one_of("toy", name, list(params.toys))]
+    one_of("toy", name, list(params.toys))
 
     import torch
 
@@ -22,9 +22,8 @@ def main(_: Params, file: str, name: str, out: str) -> None:
     from sbw.training import train_cells
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
-    toy, ks = build_toy(toy_params, f"toys.{name}"), params.sweep.ks(toy_params.num_features)
-    grid = Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=toy_params.latents, seeds=params.sweep.seeds)
-    planned = cells(grid, params.training, toy)
+    toy = build_toy(params.toys[name], f"toys.{name}")
+    planned = cells(params.grid(name), params.training, toy)
     with TemporaryDirectory() as folder:
         train_cells(planned, params.training, lambda cell: Path(folder, cell.folder), name)
         subjects = [Subject(load_sae(Path(folder, cell.folder)), "validation", name, cell.keys) for cell in planned]

@@ -37,7 +37,8 @@ def main() -> None:
         dense, sparse = (_step(kind([sae], 1, 3e-4, "cpu"), batches, arguments.seconds)
                          for kind in (BatchTopKReplicas, SparseBatchTopK))  # fmt: skip
         chosen = "sparse" if is_faster(sae) else "dense"
-        wrong = "" if (chosen == "sparse") == (sparse < dense) else f", slower by {abs(1 - sparse / dense):.0%}"
+        slower = max(sparse, dense) / min(sparse, dense) - 1
+        wrong = "" if (chosen == "sparse") == (sparse < dense) else f", slower by {slower:.0%}"
         print(f"{d:6}{h:7}{density * h:8.1f}{density:9.3f}{dense:10.2f}{sparse:11.2f}{dense / sparse:7.2f}"
               f"  {chosen}{wrong}", flush=True)  # fmt: skip
 

@@ -71,5 +71,5 @@ def test_awkward_toys_go_the_same_way_with_more_and_fewer_latents_than_features(
 def test_more_l0s_than_latents_are_refused_by_name(fresh: Clone) -> None:
     set_params(fresh, lambda document: document["toys"]["zipf_half"].update(d_sae=40), AWKWARD)
     output = fresh.stage("validation.measure", "stages/awkward/params.yaml", "zipf_half", "data/awkward", ok=False)
-    assert "`sweep` must go up to the 40 latents of `toys.zipf_half` at most, got 96" in output
+    assert "`sweep.most` must be at most the 40 latents of `toys.zipf_half`, got 96" in output
     assert "Traceback" not in output

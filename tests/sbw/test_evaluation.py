@@ -90,6 +90,25 @@ def test_solved_sae_scores_as_the_truth(tables: Tables) -> None:
     assert row["dead_latents"] == 0
 
 
+@pytest.mark.parametrize("d_sae", [20, 80])
+def test_fewer_and_more_latents_than_features_are_matched_as_far_as_they_go(
+    toy: Toy, sample: Sample, d_sae: int
+) -> None:
+    sae = initial_sae(5, 100, d_sae, 0)
+    init_sae_to_match_feature_dict(sae, toy.features)  # what it has latents for; the rest stays untrained
+    row = evaluate([Subject(sae, "sweep", "main", {"k": 5, "seed": 0})], toy, sample, bins=None).saes.iloc[0]
+    assert (row["d_sae"], row["mcc"]) == (d_sae, pytest.approx(1, abs=1e-4))
+
+
+def test_without_histograms_there_are_no_tables_that_grow_with_the_square_of_the_features(
+    solved: Subject, toy: Toy, sample: Sample, tmp_path: Path
+) -> None:
+    brief = evaluate([solved], toy, sample, bins=None)
+    pd.testing.assert_frame_equal(brief.saes, evaluate([solved], toy, sample, bins=4).saes)
+    save_tables(brief, tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {"saes", "projections", "stability"}
+
+
 def test_untrained_sae_scores_as_random_directions(tables: Tables) -> None:
     row = tables.saes.iloc[1]
     assert row["c_dec_over_null"] == pytest.approx(1, abs=0.1)

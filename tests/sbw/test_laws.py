@@ -219,11 +219,31 @@ def test_more_features_than_dimensions_overlap_less_where_made_orthogonal() -> N
     [
         (
             {"firing": {"law": "linear", "max": 0.4, "min": 0.0}},
-            "`toys.tried.firing` was refused by SAELens: Must have 0 < min_prob <= max_prob <= 1",
+            "`toys.tried.firing` was refused: Must have 0 < min_prob <= max_prob <= 1",
         ),
         (
             {"hierarchy": TREES | {"mutually_exclusive_min_depth": 2, "mutually_exclusive_max_depth": 1}},
-            "`toys.tried.hierarchy` was refused by SAELens: mutually_exclusive_max_depth must be >= ",
+            "`toys.tried.hierarchy` was refused: mutually_exclusive_max_depth must be >= ",
+        ),
+        (
+            {"firing": {"law": "zipf", "max": 0.5, "min": 0.1, "exponent": 1e-9}},
+            "`toys.tried.firing` was refused: its probabilities must lie above 0 and not above 1, got nan to nan",
+        ),
+        (
+            {"magnitude": {"law": "constant", "mean": 1e39, "std": 0.1}},
+            "`toys.tried` was refused: ",
+        ),
+        (
+            {"hierarchy": {"total_root_nodes": 3, "branching_factor": [6, 2], "max_depth": 1}},
+            "`toys.tried.hierarchy` was refused: branching_factor[0] must be <= branching_factor[1]",
+        ),
+        (
+            {"correlation": {"law": "low_rank", "rank": 25, "scale": 0.1, "seed": 0}},
+            "`correlation.rank` must be at most `num_features` (24), got 25",
+        ),
+        (
+            {"correlation": {"law": "pairs", "pairs": [(0, 1, 0.9), (1, 2, 0.9), (0, 2, -0.9)]}},
+            "`toys.tried.correlation` was refused: no features have all of these correlations; of 0 and 1 it makes 0.5",
         ),
         (
             {"correlation": {"law": "pairs", "pairs": [(0, 1, 0.5), (0, 1, 0.2)]}},

@@ -14,6 +14,7 @@ from sbw.toy import Toy, load_sample, load_toy, save_sample, save_toy, with_hub
 from tests.conftest import ROOT
 from tests.sbw.test_laws import CORRELATIONS, TREES, toy_of
 
+WEAK = {"law": "constant", "mean": 0.5, "std": 0.5}
 FOLDED = {"law": "folded_normal", "mean": 1.0, "spread": 0.3, "std": 0.1}
 
 
@@ -89,6 +90,7 @@ AWKWARD: list[dict[str, Any]] = [
     {},
     {"correlation": {"law": "low_rank", **CORRELATIONS["low_rank"]}, "hierarchy": TREES},
     {"firing": {"law": "random", "max": 0.4, "min": 0.1}, "magnitude": FOLDED},
+    {"hierarchy": TREES | {"mutually_exclusive_portion": 1.0}, "magnitude": WEAK},  # many a parent is cut off at 0
 ]
 
 

@@ -8,7 +8,7 @@ from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput
 
 from sbw.lockstep.replicas import Diverged
-from sbw.lockstep.trainer import CHUNK, STEER_EVERY, CurvePoint, train_lockstep
+from sbw.lockstep.trainer import CHUNK, STEER_EVERY, CurvePoint, Layout, train_lockstep
 from sbw.saes import initial_sae
 from sbw.toy import Toy
 from tests.sbw.lockstep.trainers import (
@@ -129,14 +129,14 @@ def test_saes_that_differ_are_refused() -> None:
 
 @pytest.mark.parametrize("make", [batchtopk, jumprelu])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("processes", "layout"), [(1, "dense"), (2, "dense"), (1, "sparse")])
 def test_an_activation_that_is_not_finite_ends_the_training(
-    toy: Toy, make: Callable[[float], SAE], value: float, processes: int
+    toy: Toy, make: Callable[[float], SAE], value: float, processes: int, layout: Layout
 ) -> None:
     data = batches(toy, 12)
     data[5][3, 7] = value
     with pytest.raises(Diverged, match=r"^SAE [01] was stopped at step 6: the activations hold NaN or Inf$"):
-        train_lockstep([make(5), make(9)], lambda: iter(data), steps=12, lr=LR, processes=processes)
+        train_lockstep([make(5), make(9)], lambda: iter(data), steps=12, lr=LR, processes=processes, layout=layout)
 
 
 @pytest.mark.parametrize("name", ["W_enc", "W_dec", "b_enc", "b_dec", "threshold"])

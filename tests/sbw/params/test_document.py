@@ -116,6 +116,26 @@ def test_fractional_k_is_valid(tmp_path: Path) -> None:
             "law: pareto,",
             "`toys.five_zipf.firing.law` must be one of: 'linear', 'zipf', 'random', 'constant', got",
         ),
+        (
+            "correlation: {law: none}",
+            "correlation: {law: none}\n    hierarchy: {total_root_nodes: 2, branching_factor: 1, max_depth: 1}",
+            "`toys.five.hierarchy.branching_factor` must be greater than or equal to 2, got 1",
+        ),
+        (
+            "correlation: {law: none}",
+            "correlation: {law: none}\n    hierarchy: {total_root_nodes: 2, branching_factor: 2, max_depth: 1, x: 2}",
+            "`toys.five.hierarchy.x` is not a parameter; `toys.five.hierarchy` has: total_root_nodes, branching",
+        ),
+        (
+            "correlation: {law: none}",
+            "correlation: {law: none}\n    hierarchy: {total_root_nodes: 2, branching_factor: 2, max_depth: 1}",
+            "`experiments.mixing.toy` must have no `hierarchy`: it correlates features anew, got 'five'",
+        ),
+        (
+            "correlation: {law: none}",
+            "correlation: {law: pairs, pairs: [[0, 1, 1.5]]}",
+            "`toys.five.correlation.pairs[0][2]` must be less than 1, got 1.5",
+        ),
         ("  gpus: 0 ", "  gpus: 1.5 ", "`cluster`: `gpus` must be a whole number or below 1, got 1.5"),
         ("  cpus: 1 ", "  cpus: 0 ", "`cluster.cpus` must be greater than or equal to 1, got 0 (Processors of a cell"),
         (
