@@ -101,5 +101,6 @@ check: environment ## lint, format and types
 	mypy
 
 .PHONY: benchmark
-benchmark: environment ## lockstep against SAELens's loop, as ratios
+benchmark: environment ## lockstep against SAELens's loops, as ratios, from 50 to 16,384 features
 	python -m tests.benchmarks.lockstep
+	python -m tests.benchmarks.sizes

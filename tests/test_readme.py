@@ -49,12 +49,42 @@ def behind(pair: list[float]) -> bool:
 
 
 def test_the_validation_is_told_as_it_came_out() -> None:
-    shown = {"combined": "recommendation", "c_dec": "c_dec", "width": "width", "stability": "agreement", "knee": "knee"}
+    shown = {
+        "combined": "recommendation",
+        "c_dec": "c_dec",
+        "width": "width",
+        "stability": "agreement",
+        "mcc": "MCC",
+        "knee": "knee",
+    }
     held_out = metrics("validation")["sets"]["held_out"]
     for method, name in shown.items():
         (row,) = re.findall(rf"^\| [^|]*{name}[^|]*\| (\d+)% \| (\d+)% \|", README, flags=re.MULTILINE)
         errors = held_out[method]["median_error"], held_out[method]["worst_error"]
         assert list(row) == [f"{100 * error:.0f}" for error in errors], method
+
+
+def test_the_awkward_toys_are_told_as_they_came_out() -> None:
+    document = metrics("awkward")
+    rows = [
+        f"| `{name}` | {toy['d_sae']} | {toy['true_l0']:.3g} | **{named(toy['combined'], interval=True)}** | "
+        + " | ".join(named(toy[method]) for method in ("c_dec", "width", "stability", "s_n", "mcc"))
+        for name, toy in document["toys"].items()
+    ]
+    start = README.index("| toy | latents |")
+    table = README[start:].split("\n\n")[0].splitlines()[2:]
+    assert [row.rsplit(" | ", 1)[0] for row in table] == rows
+    scores = document["sets"]["awkward"]
+    told = [f"{100 * scores[method]['median_error']:.0f} %" for method in ("combined", "s_n", "mcc", "knee")]
+    assert (
+        f"median error is {told[0]}; that of s_n alone is {told[1]}, of MCC {told[2]}, of the knee {told[3]}" in README
+    )
+
+
+def named(method: dict[str, float], interval: bool = False) -> str:
+    if method["l0"] is None:
+        return "none"
+    return f"{method['l0']:.3g}" + (f" ({method['low']:.3g} to {method['high']:.3g})" if interval else "")
 
 
 def test_the_toy_that_it_shows_can_be_made() -> None:
