@@ -60,6 +60,8 @@ STALE = {
     "figures.automatic_l0.*": {"figures@automatic_l0", "report"},
     "figures.recommendation.*": {"figures@recommendation", "report"},
     "figures.validation.*": set(),
+    "figures.awkward.*": set(),
+    "figures.widths.*": set(),
     "llm.*": set(),
     "cluster.*": set(),
     "evaluate.*": {"evaluate@train", "figures@cosine_heatmap", "series"} | MEASURED | MEASURES,
