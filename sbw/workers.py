@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -24,19 +25,31 @@ def in_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
     Processes, since torch's threads wait for Python's lock between small operations; forked, since importing SAELens
     again would take seconds. In each, torch has one thread: its sums would depend on their number, and the threads that
-    a process had before a fork are not there after it. Where the platform cannot fork, the tasks run one by one.
+    a process had before a fork are not there after it. Where it cannot fork, the tasks run one by one.
 
     Raises:
         Whatever a task raised; the other processes are stopped.
     """
+    with one_thread():
+        return _run(tasks)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For as long as this lasts, torch has one thread in this process and in those it forks."""
     import torch  # not before: a stage knows this module before it imports anything slow
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _run(tasks)
+        yield
     finally:
         torch.set_num_threads(threads)
+
+
+def can_fork() -> bool:
+    """Whether this process may have others that it forks: the platform can, and it is not itself one of those."""
+    return "fork" in multiprocessing.get_all_start_methods() and not multiprocessing.current_process().daemon
 
 
 def die_with(parent: int) -> None:
@@ -51,7 +64,7 @@ def die_with(parent: int) -> None:
 
 
 def _run(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    if "fork" not in multiprocessing.get_all_start_methods():
+    if not can_fork():
         return [task() for task in tasks]
     context = multiprocessing.get_context("fork")
     receivers, processes = [], []

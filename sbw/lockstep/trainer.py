@@ -1,16 +1,16 @@
 """Trains many small SAEs of one shape in lockstep on one stream of activations.
 
 The arithmetic is that of SAELens 6.54's `SAETrainer`, with the backward pass written out (replicas.py). What all SAEs
-share is drawn once a process, and nothing is sorted to select. On CPUs the SAEs are dealt out to processes,
-and each is stepped on its own, so that its scratch stays in the cache, by its active latents alone where these are few;
-on a GPU all are stepped at once.
+share is drawn once, and nothing is sorted to select. On CPUs the SAEs are dealt out to processes, another one draws for
+them (ahead.py), and each is stepped on its own, so that its scratch stays in the cache, by its active latents alone
+where these are few; on a GPU all are stepped at once.
 
 Activations lie features first, [d b] and [h b]: sums over the batch run along memory, and the GEMMs are faster.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -20,13 +20,14 @@ from jaxtyping import Float
 from sae_lens import BatchTopKTrainingSAE, JumpReLUTrainingSAE, TrainingSAE
 from torch import Tensor
 
+from sbw.lockstep.ahead import Chunk, drawn_ahead
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.jumprelu import JumpReLUReplicas
 from sbw.lockstep.replicas import Diverged, Replicas, StepLog, Trained
 from sbw.lockstep.schedule import constant
 from sbw.lockstep.sparse import SparseBatchTopK, is_faster
 from sbw.lockstep.transition import TransitionTrainingSAE
-from sbw.workers import in_parallel, processors
+from sbw.workers import can_fork, in_parallel, one_thread, processors
 
 Stream = Iterator[Float[Tensor, "b d"]]
 """Activations, a batch at a time; the transpose of a contiguous [d b] is taken without a copy."""
@@ -99,25 +100,31 @@ def train_lockstep(
 
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
-        stream: begins the stream, the same each time, since each process draws its own: `steps` batches, and 1,000
-            before them where the SAEs normalise by the expected norm.
+        stream: begins the stream: `steps` batches, and 1,000 before them where the SAEs normalise by the expected norm.
         steps: batches to train on.
         lr: Adam's learning rate.
         log_every: steps between two points of the training curves.
         device: where to train.
-        processes: how many to deal the SAEs out to; by default what is fastest. Does not change the result.
+        processes: how many to deal the SAEs out to, beside the one that draws; 1 for none but this one. By default what
+            is fastest. Does not change the result.
         layout: of BatchTopK SAEs on a CPU; by default what is faster for each. Changes the result by rounding alone.
         on_chunk: told the steps taken and the newest points of the curves of this process's SAEs, now and then.
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
     Raises:
-        ValueError: the SAEs differ, or have an option that is not supported.
+        ValueError: the SAEs differ, have an option that is not supported, or the stream ends too early.
         Diverged: the activations or the weights of an SAE are not finite, or its error grows beyond all measure.
     """
     _refuse_unsupported(saes, steps, steer)
     groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
-    train = partial(_train, stream=stream, steps=steps, log_every=log_every, steer=steer)
-    points = _deal_out(groups, train, 1 if steer else processes, on_chunk)
+    train = partial(_train, log_every=log_every, steer=steer)
+    with one_thread():
+        batches = stream()
+        scale = _norm_scale(saes[0], batches) if _normalises(saes[0]) else None
+        chunks = _chunks(batches, steps, scale)
+        points = _deal_out(groups, chunks, train, 1 if steer or _steps_at_once(device) else processes, on_chunk)
+    for sae in saes if scale is not None else []:
+        sae.fold_activation_norm_scaling_factor(scale)
     return sorted(points, key=lambda point: (point.step, point.replica))
 
 
@@ -129,7 +136,7 @@ class _Group:
         with self._numbered():
             self.replicas = replicas(saes, *settings)
 
-    def train(self, batches: list[Tensor], log_every: int) -> list[CurvePoint]:
+    def train(self, batches: Chunk, log_every: int) -> list[CurvePoint]:
         points = []
         with self._numbered():
             for batch in batches:
@@ -137,11 +144,6 @@ class _Group:
                 log = self.replicas.step(batch.to(self.replicas.params.device), logging)
                 points += self._points(log) if log else []
         return points
-
-    def write_back(self, state: Trained, scale: float | None) -> None:
-        self.replicas.write_back(state)
-        for sae in self.saes if scale is not None else []:
-            sae.fold_activation_norm_scaling_factor(scale)
 
     @contextmanager
     def _numbered(self) -> Iterator[None]:
@@ -155,47 +157,55 @@ class _Group:
         return [CurvePoint(self.first + i, step, *values) for i, values in enumerate(zip(*log, strict=True))]
 
 
+def _chunks(batches: Stream, steps: int, scale: float | None) -> Iterator[Chunk]:
+    for done in range(0, steps, CHUNK):
+        wanted = min(CHUNK, steps - done)
+        chunk = [(batch if scale is None else batch * scale).T.contiguous() for batch in islice(batches, wanted)]
+        if len(chunk) < wanted:
+            raise ValueError(f"`stream` must have {steps} batches to train on, it ended after {done + len(chunk)}")
+        yield chunk
+
+
 def _deal_out(
-    groups: list[_Group], train: Callable[..., "_Outcome"], processes: int | None, on_chunk: OnChunk | None
+    groups: list[_Group],
+    chunks: Iterator[Chunk],
+    train: Callable[..., "_Outcome"],
+    processes: int | None,
+    on_chunk: OnChunk | None,
 ) -> list[CurvePoint]:
-    shares = min(len(groups), processes or _best_shares(len(groups), processors()))
-    tasks = [partial(train, groups[share::shares]) for share in range(shares)]
-    tasks[0] = partial(tasks[0], on_chunk=on_chunk)
-    points: list[CurvePoint] = []
-    for share, outcome in enumerate(in_parallel(tasks)):
-        points += outcome.points
+    alone = processes == 1 or not can_fork()
+    shares = 1 if alone else min(len(groups), processes or _best_shares(len(groups), processors()))
+    with nullcontext([chunks]) if alone else drawn_ahead(chunks, shares) as drawn:
+        tasks = [partial(train, groups[share::shares], drawn[share]) for share in range(shares)]
+        tasks[0] = partial(tasks[0], on_chunk=on_chunk)
+        outcomes = in_parallel(tasks)
+    for share, outcome in enumerate(outcomes):
         for group, state in zip(groups[share::shares], outcome.trained, strict=True):
-            group.write_back(state, outcome.scale)
-    return points
+            group.replicas.write_back(state)
+    return [point for outcome in outcomes for point in outcome.points]
 
 
 class _Outcome(NamedTuple):
     points: list[CurvePoint]
     trained: list[Trained]
-    scale: float | None
 
 
 def _train(
     groups: list[_Group],
-    stream: Callable[[], Stream],
-    steps: int,
+    chunks: Iterator[Chunk],
     log_every: int,
     steer: Steer | None,
     on_chunk: OnChunk | None = None,
 ) -> _Outcome:
     points: list[CurvePoint] = []
-    batches = stream()
-    scale = _norm_scale(groups[0].saes[0], batches) if _normalises(groups[0].saes[0]) else None
-    for done in range(0, steps, CHUNK):
-        if steer and done % STEER_EVERY == 0:
+    for i, chunk in enumerate(chunks):
+        if steer and i * CHUNK % STEER_EVERY == 0:
             _set_ks(groups, steer([W_dec for group in groups for W_dec in group.replicas.w.W_dec]))
-        drawn = islice(batches, min(CHUNK, steps - done))
-        chunk = [(batch if scale is None else batch * scale).T.contiguous() for batch in drawn]
         new = [point for group in groups for point in group.train(chunk, log_every)]
         points += new
         if on_chunk:
             on_chunk(len(chunk), new)
-    return _Outcome(points, [group.replicas.trained() for group in groups], scale)
+    return _Outcome(points, [group.replicas.trained() for group in groups])
 
 
 def _set_ks(groups: list[_Group], ks: list[float]) -> None:
@@ -220,14 +230,15 @@ def _replicas(sae: TrainingSAE[Any], layout: Layout | None) -> type[Replicas]:
 
 
 def _best_shares(saes: int, processors: int) -> int:
-    """How many processes to deal SAEs out to: drawing batches costs each about half of what training an SAE does.
+    """How many processes to deal SAEs out to, beside the one that draws: it takes half as long as training an SAE does.
 
-    One a processor is best where they share evenly; else a few more, whose turns the operating system evens out.
+    One a processor is best where they share evenly; else a few more, whose turns the operating system evens out, at a
+    price.
     """
 
     def cost(shares: int) -> float:
-        slowest, total = -(-saes // shares) + 0.5, (saes + 0.5 * shares) / processors
-        return max(slowest, total) if shares <= processors else max(total, 1.5)
+        slowest, total = -(-saes // shares), (saes + 0.5) / processors
+        return max(slowest, total) if shares <= processors else 1.05 * max(total, 1.0)
 
     return min(range(1, saes + 1), key=cost)
 

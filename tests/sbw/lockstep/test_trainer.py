@@ -127,6 +127,13 @@ def test_saes_that_differ_are_refused() -> None:
         train_lockstep([batchtopk(5), jumprelu()], lambda: iter([]), steps=1, lr=LR)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_stream_that_ends_too_early_is_an_error(toy: Toy, processes: int) -> None:
+    data = batches(toy, CHUNK + 3)
+    with pytest.raises(ValueError, match=f"^`stream` must have 60 batches to train on, it ended after {CHUNK + 3}$"):
+        train_lockstep([batchtopk(5), batchtopk(9)], lambda: iter(data), steps=60, lr=LR, processes=processes)
+
+
 @pytest.mark.parametrize("make", [batchtopk, jumprelu])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize(("processes", "layout"), [(1, "dense"), (2, "dense"), (1, "sparse")])
