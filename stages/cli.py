@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sbw.params import load_params
+from sbw.params import Llm, Params, load_document
 
-PARAMS = Path("params.yaml")
+PARAMS: dict[type[Params | Llm], Path] = {Params: Path("params.yaml"), Llm: Path("stages/llm/params.yaml")}
+"""Where the params of each kind are."""
 
 
-def run(main: Callable[..., None], description: str | None, **arguments: str) -> None:
-    """Run a stage: parse its positional `arguments` (name: help), check params.yaml, then call `main(params, *values)`.
+def run(
+    main: Callable[..., None], description: str | None, kind: type[Params | Llm] = Params, **arguments: str
+) -> None:
+    """Run a stage: parse its positional `arguments` (name: help), check its params, then call `main(params, *values)`.
 
     A user's mistake (a refused value, a file that is missing or unreadable), a full disk and Ctrl-C end in one line on
     standard error; anything else is a fault of ours and keeps its traceback. `main` imports torch and SAELens itself,
-    so that a bad params.yaml is refused in half a second.
+    so that a bad file of params is refused in half a second.
     """
     gc.set_threshold(100_000)  # importing SAELens makes many objects and no garbage: a tenth of its time
     spec = sys.modules["__main__"].__spec__
@@ -29,7 +32,7 @@ def run(main: Callable[..., None], description: str | None, **arguments: str) ->
         parser.add_argument(name, help=meaning)
     values = vars(parser.parse_args()).values()
     try:
-        main(load_params(PARAMS), *values)
+        main(load_document(PARAMS[kind], kind), *values)
     except (ValueError, OSError) as error:
         sys.exit(printable(f"{parser.prog}: {error}"))
     except KeyboardInterrupt:

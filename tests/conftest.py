@@ -24,7 +24,8 @@ from tests.preloaded import with_preloaded
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ("dvc.lock", "data/*.json", "plots/*")
+LLM_PARAMS = "stages/llm/params.yaml"
+RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "training.samples": 65_536,
@@ -128,9 +129,9 @@ class Clone:
         monkeypatch.setattr(sys, "argv", [name, *rest])
         runpy.run_module(f"stages.{name}", run_name="__main__")
 
-    def set_params(self, values: dict[str, Any], without: Sequence[str] = ()) -> None:
+    def set_params(self, values: dict[str, Any], without: Sequence[str] = (), file: str = "params.yaml") -> None:
         """Set params by their dotted names, and remove those in `without`."""
-        yaml, path = YAML(), self.root / "params.yaml"
+        yaml, path = YAML(), self.root / file
         document = yaml.load(path)
         for name in [*without, *values]:
             *parents, last = name.split(".")

@@ -71,7 +71,7 @@ def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: i
         try:
             contexts.append(store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False))
         except StopIteration:
-            raise ValueError(f"`llm.harvest.tokens` must be at most {found}, all that the texts have") from None
+            raise ValueError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
         found += int((~torch.isin(contexts[-1], special)).sum())
     return torch.cat(contexts)
 

@@ -18,6 +18,6 @@ def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int
             context = store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False)
         except StopIteration:
             allowed = f"at most {found}, all that the held-out texts have"
-            raise ValueError(f"`llm.sweep.contexts` must be {allowed}, got {contexts}") from None
+            raise ValueError(f"`sweep.contexts` must be {allowed}, got {contexts}") from None
         tokens += int((~torch.isin(context, special)).sum())
     return tokens

@@ -111,7 +111,7 @@ def task_tokens(model: Model, task: Task) -> tuple[Int[Tensor, "1 t"], int]:
     answer = tokenizer.encode(task.answer, add_special_tokens=False)
     if len(answer) != 1:
         parts = ", ".join(repr(tokenizer.decode([token])) for token in answer)
-        raise ValueError(f"`llm.inspect.answer` must be one token of the model, got {len(answer)}: {parts}")
+        raise ValueError(f"`inspect.answer` must be one token of the model, got {len(answer)}: {parts}")
     return torch.tensor([[tokenizer.bos_token_id, *prompt]], device=model.cfg.device), answer[0]
 
 

@@ -112,8 +112,8 @@ def _hooked(folder: Path, hf_model: PreTrainedModel, tokenizer: PreTrainedTokeni
 
 def _unreachable(name: str, error: Exception) -> str:
     if Path(name).is_dir():
-        return f"`llm.model`: the folder {name} holds no model that can be read: {str(error).splitlines()[0]}"
-    told = f"`llm.model`: {name!r} is neither `smollm2` nor a folder with a model, and cannot be had from the hub"
+        return f"`model`: the folder {name} holds no model that can be read: {str(error).splitlines()[0]}"
+    told = f"`model`: {name!r} is neither `smollm2` nor a folder with a model, and cannot be had from the hub"
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         return f"{told}, since HF_HUB_OFFLINE is set: unset it to allow the look-up"
     return f"{told}: {str(error).splitlines()[0]}"

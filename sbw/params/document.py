@@ -9,11 +9,10 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from sbw.params.base import Count, Name, ParamsError, Section, Seed, require
+from sbw.params.base import Count, Name, ParamsError, Section, require
 from sbw.params.cluster import Cluster
-from sbw.params.data import CollectL0, Synthesize
+from sbw.params.data import CollectL0, Recommend, Synthesize
 from sbw.params.figures import Figures
-from sbw.params.llm import Llm
 from sbw.params.toys import ToyParams
 from sbw.params.training import AnyExperiment, AutomaticL0, Mixing, Saes, Sweep, Train, Training
 
@@ -23,11 +22,6 @@ class Evaluate(Section):
     """The n of the s_n^dec in metrics.json, 1 <= n < train.d_sae."""
     bins: Count
     """Bins of the histograms of the decoder projections."""
-
-
-class Recommend(Section):
-    seed: Seed
-    """Seed of the bootstrap draws."""
 
 
 class Audit(Section):
@@ -51,7 +45,6 @@ class Params(Section):
     evaluate: Evaluate
     recommend: Recommend
     audit: Audit
-    llm: Llm
     cluster: Cluster
     figures: Figures
 

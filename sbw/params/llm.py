@@ -1,10 +1,11 @@
-"""The section `llm`: SAEs on a real language model, a pipeline of its own."""
+"""The params of SAEs on a real language model, a pipeline of its own."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
+from sbw.params.data import Recommend
 from sbw.params.figures import Panels
 from sbw.params.training import Seeds
 
@@ -157,21 +158,22 @@ class Llm(Section):
     figures: Panels
     sweep: LlmSweep
     probing: Probing
+    recommend: Recommend
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         train = self.train
         steps = self.harvest.tokens // train.batch_size
-        require(steps >= 1, f"`llm.train.batch_size` must be at most `llm.harvest.tokens` ({self.harvest.tokens}), "
+        require(steps >= 1, f"`train.batch_size` must be at most `harvest.tokens` ({self.harvest.tokens}), "
                 f"got {train.batch_size}")  # fmt: skip
         for name, sae in train.saes.items():
             if isinstance(sae, LlmBatchTopK):
-                key = f"`llm.train.saes.{name}.k`"
+                key = f"`train.saes.{name}.k`"
                 require(sae.k <= train.d_sae, f"{key} must satisfy 0 < k <= d_sae ({train.d_sae}), got {sae.k:g}")
         known = f"one of: {', '.join(train.saes)}"
-        require(self.focus in train.saes, f"`llm.focus` must be {known}, got {self.focus!r}")
+        require(self.focus in train.saes, f"`focus` must be {known}, got {self.focus!r}")
         for i, latent in enumerate(self.dashboards.latents):
-            key = f"`llm.dashboards.latents[{i}]`"
+            key = f"`dashboards.latents[{i}]`"
             require(latent < train.d_sae, f"{key} must satisfy 0 <= latent < d_sae ({train.d_sae}), got {latent}")
         self._require_sweep()
         return self
@@ -179,9 +181,9 @@ class Llm(Section):
     def _require_sweep(self) -> None:
         sweep, d_sae = self.sweep, self.train.d_sae
         for i, k in enumerate(sweep.ks):
-            require(k <= d_sae, f"`llm.sweep.ks[{i}]` must satisfy 0 < k <= train.d_sae ({d_sae}), got {k:g}")
+            require(k <= d_sae, f"`sweep.ks[{i}]` must satisfy 0 < k <= train.d_sae ({d_sae}), got {k:g}")
         for i, latents in enumerate(self.probing.latents):
-            key = f"`llm.probing.latents[{i}]`"
+            key = f"`probing.latents[{i}]`"
             require(latents <= d_sae, f"{key} must satisfy 1 <= latents <= train.d_sae ({d_sae}), got {latents}")
         each: dict[str, list[Any]] = {
             "sweep.ks": [f"{k:g}" for k in sweep.ks],  # as folders are called
@@ -190,8 +192,8 @@ class Llm(Section):
             "probing.datasets": self.probing.datasets,
         }
         for key, values in each.items():
-            require(len(set(values)) == len(values), f"`llm.{key}` must all be different")
+            require(len(set(values)) == len(values), f"`{key}` must all be different")
         known = ", ".join(f"{k:g}" for k in sweep.ks)
         for name, ks in (("texts", sweep.texts.ks), ("figures", sweep.figures.ks)):
             for i, k in enumerate(ks):
-                require(k in sweep.ks, f"`llm.sweep.{name}.ks[{i}]` must be one of `llm.sweep.ks` ({known}), got {k:g}")
+                require(k in sweep.ks, f"`sweep.{name}.ks[{i}]` must be one of `sweep.ks` ({known}), got {k:g}")

@@ -1,25 +1,25 @@
-"""Write a page of sae-dashboard on the latents that `llm.dashboards` names, into data/llm/dashboards."""
+"""Write a page of sae-dashboard on the latents that `dashboards` names, into data/llm/dashboards."""
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole_folder
 
 OUT = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.activations import open_store
     from sbw.llm.dashboards import dashboard
     from sbw.llm.model import label, load_model
     from sbw.saes import load_sae
     from sbw.tables import load_table
 
-    llm, focus, shown = params.llm, params.llm.focus, params.llm.dashboards
+    focus, shown = llm.focus, llm.dashboards
     features = load_table(OUT / "features.parquet").query("sae == @focus").set_index("latent")
     firing = [latent for latent in shown.latents if features["feature_density"][latent] > 0]
     if not firing:
-        raise ValueError("`llm.dashboards.latents`: none of them ever fires, choose others")
+        raise ValueError("`dashboards.latents`: none of them ever fires, choose others")
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, shown.contexts)
     title = f"{focus}: {len(firing)} latents at {llm.hook} of {label(llm.model)}"
@@ -31,4 +31,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -1,20 +1,19 @@
-"""Evaluate the trained SAEs, and those that `llm.evals` names, with every metric of SAELens's evals."""
+"""Evaluate the trained SAEs, and those that `evals` names, with every metric of SAELens's evals."""
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole, write_json
 
 OUT = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.evals import EVALS, FEATURES, evaluate, headline
     from sbw.llm.model import load_model
     from sbw.llm.subjects import subjects
     from sbw.tables import save_table
 
-    llm = params.llm
     found = subjects(OUT / "sae", llm.evals.folders, llm.evals.release, llm.evals.sae_id)
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     evals, features = evaluate(found, model, OUT / "corpus/held_out", llm.context_size, llm.evals)
@@ -31,4 +30,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

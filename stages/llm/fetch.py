@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole_folder
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.corpus import save_corpus, split, texts_of_probes
     from sbw.llm.model import fetch_model
 
-    llm = params.llm
     with whole_folder(Path("data/llm/model")) as folder:
         fetch_model(llm.model, folder)
     splits = split(texts_of_probes(), llm.corpus.held_out, llm.corpus.seed)
@@ -21,4 +20,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole_folder
 
 DATA = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.figures.llm import comparison, consistency, cosine, density, l0, scatter
     from sbw.figures.style import save_figure, styled
     from sbw.tables import load_table
 
-    size, focus = params.llm.figures, params.llm.focus
+    size, focus = llm.figures, llm.focus
     features, evals = load_table(DATA / "features.parquet"), load_table(DATA / "evals.parquet")
     with styled(), whole_folder(Path("plots/llm")) as folder:
         figures = {
@@ -30,4 +30,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -3,19 +3,18 @@
 import time
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole, whole_folder, write_json
 
 CORPUS = Path("data/llm/corpus/train")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.activations import harvest, open_store
     from sbw.llm.model import load_model, require_hook
 
-    llm = params.llm
     model = load_model(Path("data/llm/model"), llm.model_class, llm.dtype)
-    require_hook(model, llm.hook, "llm.hook")
+    require_hook(model, llm.hook, "hook")
     store = open_store(model, CORPUS, llm.hook, llm.context_size, llm.harvest.batch_size)
     with whole_folder(Path("data/llm/activations")) as folder, whole(Path("data/metrics/llm/harvest.json")) as path:
         begun = time.perf_counter()
@@ -34,4 +33,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole, whole_folder, write_json
 
 OUT = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from transformers import AutoModelForCausalLM
 
     from sbw.llm.activations import open_store
@@ -17,7 +17,7 @@ def main(params: Params) -> None:
     from sbw.saes import load_sae
     from sbw.tables import save_table
 
-    llm, size = params.llm, params.llm.evals.batch_size
+    size = llm.evals.batch_size
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
     contexts = store.get_batch_tokens(size * llm.inspect.batches)
@@ -41,4 +41,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

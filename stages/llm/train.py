@@ -1,17 +1,16 @@
-"""Train the SAEs of `llm.train` on the harvested activations, into data/llm/sae."""
+"""Train the SAEs of `train` on the harvested activations, into data/llm/sae."""
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole_folder
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.activations import load_activations
     from sbw.llm.model import label
     from sbw.llm.training import Recipe, Source, train_saes
 
-    llm = params.llm
     activations = load_activations(Path("data/llm/activations"))
     source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
     recipes = [Recipe(name, sae, llm.train.seed) for name, sae in llm.train.saes.items()]
@@ -20,4 +19,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -17,7 +17,7 @@ from dvc.repo.index import Index
 from ruamel.yaml import YAML
 
 from sbw.tables import load_table
-from tests.conftest import Clone, stages_run
+from tests.conftest import LLM_PARAMS, Clone, stages_run
 from tests.pipeline.test_stale import leaves, new_params, other, plan
 from tests.tiny import CONTEXT, HOOK, write_model
 
@@ -25,25 +25,25 @@ PIPELINE = "stages/llm/sweep/dvc.yaml"
 UPSTREAM = {"stages/llm/dvc.yaml:fetch", "stages/llm/dvc.yaml:harvest"}
 KS = ("3", "8")
 VALUES: dict[str, Any] = {
-    "llm.hook": HOOK,
-    "llm.dtype": "float32",
-    "llm.context_size": CONTEXT,
-    "llm.corpus.held_out": 0.001,
-    "llm.harvest.tokens": 3000,
-    "llm.train.d_sae": 24,
-    "llm.train.batch_size": 30,
-    "llm.train.saes": {"one": {"architecture": "batchtopk", "k": 4}},
-    "llm.focus": "one",
-    "llm.dashboards.latents": [0],
-    "llm.sweep.ks": [3, 8],
-    "llm.sweep.contexts": 40,
-    "llm.sweep.groups": 2,
-    "llm.sweep.bins": 10,
-    "llm.sweep.evals": {"batch_size": 2, "reconstruction_batches": 1, "sparsity_batches": 1},
-    "llm.sweep.texts": {"ks": [3, 8], "latents": 2, "examples": 2, "margin": 3, "contexts": 40},
-    "llm.sweep.figures.ks": [3, 8],
-    "llm.probing.datasets": ["119_us_state_TX", "41_truthqa_tf"],
-    "llm.probing.latents": [1, 4],
+    "hook": HOOK,
+    "dtype": "float32",
+    "context_size": CONTEXT,
+    "corpus.held_out": 0.001,
+    "harvest.tokens": 3000,
+    "train.d_sae": 24,
+    "train.batch_size": 30,
+    "train.saes": {"one": {"architecture": "batchtopk", "k": 4}},
+    "focus": "one",
+    "dashboards.latents": [0],
+    "sweep.ks": [3, 8],
+    "sweep.contexts": 40,
+    "sweep.groups": 2,
+    "sweep.bins": 10,
+    "sweep.evals": {"batch_size": 2, "reconstruction_batches": 1, "sparsity_batches": 1},
+    "sweep.texts": {"ks": [3, 8], "latents": 2, "examples": 2, "margin": 3, "contexts": 40},
+    "sweep.figures.ks": [3, 8],
+    "probing.datasets": ["119_us_state_TX", "41_truthqa_tf"],
+    "probing.latents": [1, 4],
 }
 
 AFTER_MEASURE = {"recommend", "score", "figures", "texts"}
@@ -53,28 +53,28 @@ TRAINED = {f"train@{k}" for k in KS} | PROBED | MEASURED
 ON_ACTIVATIONS = {"activations", "baseline"} | PROBED | {"score", "figures"}
 HELD_OUT = {"held_out"} | MEASURED
 STALE = {
-    "llm.model": TRAINED | HELD_OUT | ON_ACTIVATIONS,
-    "llm.model_class": TRAINED | HELD_OUT | ON_ACTIVATIONS,
-    "llm.hook": TRAINED | HELD_OUT | ON_ACTIVATIONS,
-    "llm.dtype": TRAINED | HELD_OUT | ON_ACTIVATIONS,
-    "llm.context_size": TRAINED | HELD_OUT | ON_ACTIVATIONS,
-    "llm.corpus.*": TRAINED | HELD_OUT | ON_ACTIVATIONS,  # written by the stage that writes the model
-    "llm.harvest.tokens": TRAINED,
-    "llm.harvest.batch_size": TRAINED | HELD_OUT,
-    "llm.train.saes.*": set(),
-    "llm.train.*": TRAINED,
-    "llm.sweep.ks": {"train@26", "measure@26", "probe@26"} | AFTER_MEASURE,
-    "llm.sweep.seeds": TRAINED,
-    "llm.sweep.contexts": HELD_OUT,
-    "llm.sweep.groups": MEASURED,
-    "llm.sweep.bins": MEASURED,
-    "llm.sweep.evals.*": MEASURED,
-    "llm.sweep.texts.*": {"texts"},
-    "llm.sweep.figures.*": {"figures"},
-    "llm.probing.datasets": ON_ACTIVATIONS,
-    "llm.probing.batch_size": ON_ACTIVATIONS,
-    "llm.probing.latents": PROBED | {"score", "figures"},
-    "llm.probing.seed": {"baseline", "score", "figures"} | PROBED,
+    "model": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "model_class": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "hook": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "dtype": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "context_size": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "corpus.*": TRAINED | HELD_OUT | ON_ACTIVATIONS,  # written by the stage that writes the model
+    "harvest.tokens": TRAINED,
+    "harvest.batch_size": TRAINED | HELD_OUT,
+    "train.saes.*": set(),
+    "train.*": TRAINED,
+    "sweep.ks": {"train@26", "measure@26", "probe@26"} | AFTER_MEASURE,
+    "sweep.seeds": TRAINED,
+    "sweep.contexts": HELD_OUT,
+    "sweep.groups": MEASURED,
+    "sweep.bins": MEASURED,
+    "sweep.evals.*": MEASURED,
+    "sweep.texts.*": {"texts"},
+    "sweep.figures.*": {"figures"},
+    "probing.datasets": ON_ACTIVATIONS,
+    "probing.batch_size": ON_ACTIVATIONS,
+    "probing.latents": PROBED | {"score", "figures"},
+    "probing.seed": {"baseline", "score", "figures"} | PROBED,
     "recommend.*": AFTER_MEASURE,
     "*": set(),
 }
@@ -86,7 +86,7 @@ def ran(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     folder = tmp_path_factory.mktemp("llm_sweep")
     clone = checkout.copy(folder / "sbw")
     write_model(folder / "model")
-    clone.set_params(VALUES | {"llm.model": str(folder / "model")})
+    clone.set_params(VALUES | {"model": str(folder / "model")}, file=LLM_PARAMS)
     wanted = {f"{PIPELINE}:{name}" for name in TRAINED | HELD_OUT | ON_ACTIVATIONS}
     assert stages_run(clone.dvc("repro", PIPELINE)) == wanted | UPSTREAM
     return clone
@@ -150,17 +150,16 @@ def test_an_audit_of_the_sweep_takes_the_l0_that_was_measured(ran: Clone, tmp_pa
 
 @pytest.mark.filterwarnings("ignore")
 def test_each_key_makes_exactly_its_stages_stale(ran: Clone) -> None:
-    original = (ran.root / "params.yaml").read_bytes()
-    document = YAML(typ="safe").load(original)
-    keys = dict(leaves({"llm": document["llm"], "recommend": document["recommend"]}))
+    original = (ran.root / LLM_PARAMS).read_bytes()
+    keys = dict(leaves(YAML(typ="safe").load(original)))
     before = plans(ran.root)
     for key, value in keys.items():
         expected = next(stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern))
-        ran.set_params({key: other(value)})
+        ran.set_params({key: other(value)}, file=LLM_PARAMS)
         try:
             assert stale(ran.root, before) == expected, key
         finally:
-            (ran.root / "params.yaml").write_bytes(original)
+            (ran.root / LLM_PARAMS).write_bytes(original)
     assert stale(ran.root, before) == set()
 
 

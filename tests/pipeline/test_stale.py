@@ -62,7 +62,6 @@ STALE = {
     "figures.validation.*": set(),
     "figures.awkward.*": set(),
     "figures.widths.*": set(),
-    "llm.*": set(),
     "cluster.*": set(),
     "evaluate.*": {"evaluate@train", "figures@cosine_heatmap", "series"} | MEASURED | MEASURES,
     "figures.pretrained_l0.*": {"figures@pretrained_l0", "report"},

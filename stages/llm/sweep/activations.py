@@ -1,22 +1,22 @@
-"""Run the model on the texts of `llm.probing.datasets`: activations of last tokens in data/llm/probing/activations."""
+"""Run the model on the texts of `probing.datasets`: activations of last tokens in data/llm/probing/activations."""
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole_folder
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.model import load_model, require_hook
     from sbw.llm.probing import require_datasets, write_activations
 
-    llm, probing = params.llm, params.llm.probing
+    probing = llm.probing
     require_datasets(probing.datasets)
     model = load_model(Path("data/llm/model"), llm.model_class, llm.dtype)
-    require_hook(model, llm.hook, "llm.hook")
+    require_hook(model, llm.hook, "hook")
     with whole_folder(Path("data/llm/probing/activations")) as folder:
         write_activations(probing.datasets, model, llm.hook, probing.batch_size, llm.context_size, folder)
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

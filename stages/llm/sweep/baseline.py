@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole
 
 OUT = Path("data/llm/probing")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.probing import BASELINE, baseline, over_datasets
     from sbw.tables import save_table
 
-    probing = params.llm.probing
+    probing = llm.probing
     rows = over_datasets(
         lambda split: [baseline(split, probing.seed)], probing.datasets, OUT / "activations", probing.seed, "baseline"
     )
@@ -22,4 +22,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import read_json, run, whole_folder
 
 DATA = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     import pandas as pd
 
     from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
@@ -16,7 +16,7 @@ def main(params: Params) -> None:
     from sbw.llm.sweep import folder_of, recommended
     from sbw.tables import load_table
 
-    size, folders = params.llm.sweep.figures, [DATA / "sweep/measured" / folder_of(k) for k in params.llm.sweep.ks]
+    size, folders = llm.sweep.figures, [DATA / "sweep/measured" / folder_of(k) for k in llm.sweep.ks]
     saes, histograms, latents = (
         pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "histograms", "latents")
@@ -36,4 +36,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

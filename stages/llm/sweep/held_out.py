@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole_folder
 
 OUT = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.activations import harvest, open_store
     from sbw.llm.held_out import tokens_in
     from sbw.llm.model import load_model, special_tokens
 
-    llm, size = params.llm, params.llm.harvest.batch_size
+    size = llm.harvest.batch_size
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     looked_at, run_on = (open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size) for _ in range(2))
     tokens = tokens_in(looked_at, special_tokens(model).cpu(), llm.sweep.contexts)
@@ -23,4 +23,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

@@ -1,15 +1,15 @@
-"""Measure the SAEs of one k of `llm.sweep` on held-out texts: tables in data/llm/sweep/measured/k=K."""
+"""Measure the SAEs of one k of `sweep` on held-out texts: tables in data/llm/sweep/measured/k=K."""
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import one_of, run, whole_folder
 
 OUT = Path("data/llm")
 
 
-def main(params: Params, value: str) -> None:
-    llm, ks = params.llm, {f"{k:g}": k for k in params.llm.sweep.ks}
+def main(llm: Llm, value: str) -> None:
+    ks = {f"{k:g}": k for k in llm.sweep.ks}
     k = ks[one_of("k", value, list(ks))]
 
     from sbw.listed import Listed
@@ -33,4 +33,4 @@ def main(params: Params, value: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__, k="value of `llm.sweep.ks`")
+    run(main, __doc__, Llm, k="value of `sweep.ks`")

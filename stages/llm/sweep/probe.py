@@ -1,16 +1,16 @@
-"""Probe few latents of the SAEs of one k of `llm.sweep`, in data/llm/probing/saes/k=K.parquet."""
+"""Probe few latents of the SAEs of one k of `sweep`, in data/llm/probing/saes/k=K.parquet."""
 
 from functools import partial
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import one_of, run, whole
 
 OUT = Path("data/llm")
 
 
-def main(params: Params, value: str) -> None:
-    llm, probing, ks = params.llm, params.llm.probing, {f"{k:g}": k for k in params.llm.sweep.ks}
+def main(llm: Llm, value: str) -> None:
+    probing, ks = llm.probing, {f"{k:g}": k for k in llm.sweep.ks}
     k = ks[one_of("k", value, list(ks))]
 
     import pandas as pd
@@ -32,4 +32,4 @@ def main(params: Params, value: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__, k="value of `llm.sweep.ks`")
+    run(main, __doc__, Llm, k="value of `sweep.ks`")

@@ -3,26 +3,26 @@
 import math
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole, whole_folder, write_json
 
 OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     import pandas as pd
 
     from sbw.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
     from sbw.llm.sweep import folder_of, headline
     from sbw.tables import load_table, save_table
 
-    folders = [OUT / "measured" / folder_of(k) for k in params.llm.sweep.ks]
+    folders = [OUT / "measured" / folder_of(k) for k in llm.sweep.ks]
     saes, projections, stability = (
         pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "projections", "stability")
     )
     found = evidence(saes, projections, stability)
-    said = verdicts(found.metrics, params.recommend.seed)
+    said = verdicts(found.metrics, llm.recommend.seed)
     with (
         whole_folder(OUT / "recommendation") as folder,
         whole(METRICS / "recommendation.json") as verdict,
@@ -37,4 +37,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

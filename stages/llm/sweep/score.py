@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import run, whole, write_json
 
 OUT = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     import pandas as pd
 
     from sbw.llm.scores import SCORES, headline, scores
     from sbw.llm.sweep import folder_of
     from sbw.tables import load_table, save_table
 
-    names = [folder_of(k) for k in params.llm.sweep.ks]
+    names = [folder_of(k) for k in llm.sweep.ks]
     probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)
     saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names], ignore_index=True)
-    table = scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, params.recommend.seed)
+    table = scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, llm.recommend.seed)
     with whole(OUT / "probing/scores.parquet") as path, whole(Path("data/metrics/llm/probing.json")) as numbers:
         save_table(table, SCORES, path)
         write_json(headline(table), numbers)
@@ -26,4 +26,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

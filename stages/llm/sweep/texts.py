@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from sbw.params import Params
+from sbw.params import Llm
 from stages.cli import read_json, run, whole
 
 OUT = Path("data/llm")
 
 
-def main(params: Params) -> None:
+def main(llm: Llm) -> None:
     from sbw.llm.activations import open_store
     from sbw.llm.model import label, load_model
     from sbw.llm.sweep import Cell, folder_of, recommended
@@ -16,7 +16,7 @@ def main(params: Params) -> None:
     from sbw.saes import load_sae
     from sbw.tables import load_table
 
-    llm, shown, size = params.llm, params.llm.sweep.texts, params.llm.harvest.batch_size
+    shown, size = llm.sweep.texts, llm.harvest.batch_size
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
     columns = []
     for k in sorted(shown.ks):
@@ -33,4 +33,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, Llm)

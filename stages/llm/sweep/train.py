@@ -1,13 +1,13 @@
-"""Train the SAEs of one k of `llm.sweep`, all seeds at once, into data/llm/sweep/sae/k=K/seed=S."""
+"""Train the SAEs of one k of `sweep`, all seeds at once, into data/llm/sweep/sae/k=K/seed=S."""
 
 from pathlib import Path
 
-from sbw.params import LlmBatchTopK, Params
+from sbw.params import Llm, LlmBatchTopK
 from stages.cli import one_of, run, whole_folder
 
 
-def main(params: Params, value: str) -> None:
-    llm, ks = params.llm, {f"{k:g}": k for k in params.llm.sweep.ks}
+def main(llm: Llm, value: str) -> None:
+    ks = {f"{k:g}": k for k in llm.sweep.ks}
     wanted = LlmBatchTopK(architecture="batchtopk", k=ks[one_of("k", value, list(ks))])
 
     from sbw.llm.activations import load_activations
@@ -23,4 +23,4 @@ def main(params: Params, value: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__, k="value of `llm.sweep.ks`")
+    run(main, __doc__, Llm, k="value of `sweep.ks`")

@@ -48,7 +48,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
 
 
 def test_more_tokens_than_there_are_is_refused_with_their_number(model: Model, store: ActivationsStore) -> None:
-    with pytest.raises(ValueError, match=r"`llm.harvest.tokens` must be at most \d+, all that the texts have"):
+    with pytest.raises(ValueError, match=r"`harvest.tokens` must be at most \d+, all that the texts have"):
         contexts_with(store, special_tokens(model), 10**6)
 
 

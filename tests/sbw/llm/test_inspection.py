@@ -63,7 +63,7 @@ def test_the_answer_must_be_one_token(model: Model) -> None:
     prompt, answer = task_tokens(model, TASK)
     assert prompt[0, 0] == model.tokenizer.bos_token_id
     assert model.tokenizer.decode([answer]) == " Mary"
-    with pytest.raises(ValueError, match=r"`llm.inspect.answer` must be one token of the model, got 2: 'M', 'e'"):
+    with pytest.raises(ValueError, match=r"`inspect.answer` must be one token of the model, got 2: 'M', 'e'"):
         task_tokens(model, Task("I gave it to", "Me"))
 
 

@@ -34,7 +34,7 @@ def test_losses_of_a_bfloat16_model_are_float32(tiny: Path) -> None:
 @pytest.mark.filterwarnings("ignore:HookedTransformer is deprecated:DeprecationWarning")
 def test_transformer_lens_own_class_runs_it_too_with_its_own_hooks(tiny: Path, model: Model) -> None:
     hooked = load_model(tiny / "model", "HookedSAETransformer", "float32")
-    require_hook(hooked, "blocks.1.hook_resid_pre", "llm.hook")
+    require_hook(hooked, "blocks.1.hook_resid_pre", "hook")
     with torch.no_grad():
         torch.testing.assert_close(hooked(TOKENS), model(TOKENS), atol=1e-5, rtol=1e-4)
 
@@ -45,8 +45,8 @@ def test_the_token_that_begins_a_context_is_special(model: Model) -> None:
 
 
 def test_a_hook_that_is_not_there_is_refused_with_its_neighbours(model: Model) -> None:
-    with pytest.raises(ValueError, match=r"`llm.hook`: the model has no hook 'blocks.1.hook_x'; it has .*hook_out"):
-        require_hook(model, "blocks.1.hook_x", "llm.hook")
+    with pytest.raises(ValueError, match=r"`hook`: the model has no hook 'blocks.1.hook_x'; it has .*hook_out"):
+        require_hook(model, "blocks.1.hook_x", "hook")
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_a_hub_that_cannot_be_reached_is_said_so(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
-    with pytest.raises(ValueError, match=f"`llm.model`: 'nobody/nothing' is neither .*{said}"):
+    with pytest.raises(ValueError, match=f"`model`: 'nobody/nothing' is neither .*{said}"):
         fetch_model("nobody/nothing", tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"`llm.model`: the folder .* holds no model that can be read"):
+    with pytest.raises(ValueError, match=r"`model`: the folder .* holds no model that can be read"):
         fetch_model(str(tmp_path), tmp_path / "out")
 
 

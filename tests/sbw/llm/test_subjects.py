@@ -48,7 +48,7 @@ def test_an_sae_of_another_model_is_refused(model: Model) -> None:
     sae = random_sae()
     require_fit(sae, "mine", model)
     sae.cfg.d_in = 32
-    with pytest.raises(ValueError, match=r"mine takes activations 32 wide, of tiny; those of `llm.model` are 16"):
+    with pytest.raises(ValueError, match=r"mine takes activations 32 wide, of tiny; those of `model` are 16"):
         require_fit(sae, "mine", model)
     sae.cfg.metadata.hook_name = "blocks.9.hook_out"
     with pytest.raises(ValueError, match=r"`hook_name of mine`: the model has no hook 'blocks.9.hook_out'"):

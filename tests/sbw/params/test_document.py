@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from sbw.params import ParamsError, load_params
+from sbw.params import Llm, Params, ParamsError, load_document, load_params
 from tests.conftest import ROOT
 
 DOCUMENT = (ROOT / "params.yaml").read_text()
 
 
-def refused(tmp_path: Path, old: str, new: str) -> str:
-    assert old in DOCUMENT
+def refused(
+    tmp_path: Path, old: str, new: str, file: Path = ROOT / "params.yaml", kind: type[Params | Llm] = Params
+) -> str:
+    document = file.read_text()
+    assert old in document
     path = tmp_path / "params.yaml"
-    path.write_text(DOCUMENT.replace(old, new))
+    path.write_text(document.replace(old, new))
     with pytest.raises(ParamsError) as caught:
-        load_params(path)
+        load_document(path, kind)
     return str(caught.value)
 
 

@@ -7,28 +7,28 @@ import pytest
 from sae_lens import SAE
 
 from sbw.tables import load_table
-from tests.conftest import Clone
+from tests.conftest import LLM_PARAMS, Clone
 from tests.tiny import CONTEXT, HOOK, write_corpus, write_model
 
 VALUES = {
-    "llm.hook": HOOK,
-    "llm.dtype": "float32",
-    "llm.context_size": CONTEXT,
-    "llm.harvest.tokens": 1200,
-    "llm.harvest.batch_size": 4,
-    "llm.train.d_sae": 24,
-    "llm.train.batch_size": 30,
-    "llm.train.saes": {"one": {"architecture": "batchtopk", "k": 4}, "two": {"architecture": "batchtopk", "k": 8}},
-    "llm.focus": "one",
-    "llm.evals.batch_size": 2,
-    "llm.evals.reconstruction_batches": 2,
-    "llm.evals.sparsity_batches": 3,
-    "llm.inspect.batches": 2,
-    "llm.dashboards.latents": list(range(24)),
-    "llm.dashboards.contexts": 6,
-    "llm.sweep.ks": [3, 8],
-    "llm.sweep.texts.ks": [3, 8],
-    "llm.sweep.figures.ks": [3, 8],
+    "hook": HOOK,
+    "dtype": "float32",
+    "context_size": CONTEXT,
+    "harvest.tokens": 1200,
+    "harvest.batch_size": 4,
+    "train.d_sae": 24,
+    "train.batch_size": 30,
+    "train.saes": {"one": {"architecture": "batchtopk", "k": 4}, "two": {"architecture": "batchtopk", "k": 8}},
+    "focus": "one",
+    "evals.batch_size": 2,
+    "evals.reconstruction_batches": 2,
+    "evals.sparsity_batches": 3,
+    "inspect.batches": 2,
+    "dashboards.latents": list(range(24)),
+    "dashboards.contexts": 6,
+    "sweep.ks": [3, 8],
+    "sweep.texts.ks": [3, 8],
+    "sweep.figures.ks": [3, 8],
 }
 WRITES = {
     "harvest": ["data/llm/activations"],
@@ -44,7 +44,7 @@ WRITES = {
 def ran(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with the tiny model and its texts, in which every later stage has run."""
     clone = checkout.copy(tmp_path_factory.mktemp("llm") / "sbw")
-    clone.set_params(VALUES)
+    clone.set_params(VALUES, file=LLM_PARAMS)
     (clone.root / "data/llm/corpus").mkdir(parents=True)
     write_model(clone.root / "data/llm/model")
     write_corpus(clone.root / "data/llm/corpus")
@@ -92,7 +92,7 @@ def test_saes_of_a_further_folder_are_evaluated_too(
 ) -> None:
     clone = ran.copy(tmp_path / "sbw")
     SAE.load_from_disk(clone.root / "data/llm/sae/two").save_model(tmp_path / "mine/three")
-    clone.set_params({"llm.evals.folders": [str(tmp_path / "mine")]})
+    clone.set_params({"evals.folders": [str(tmp_path / "mine")]}, file=LLM_PARAMS)
     clone.stage_here(monkeypatch, "llm.evals")
     evals = load_table(clone.root / "data/llm/evals.parquet").set_index("sae")
     assert list(evals.index) == ["one", "two", "three"]
@@ -102,25 +102,25 @@ def test_saes_of_a_further_folder_are_evaluated_too(
 @pytest.mark.parametrize(
     ("values", "stage", "message"),
     [
-        ({"llm.hook": "blocks.0.hook_x"}, "harvest", "`llm.hook`: the model has no hook 'blocks.0.hook_x'"),
-        ({"llm.harvest.tokens": 10**6}, "harvest", "`llm.harvest.tokens` must be at most "),
-        ({"llm.train.saes.one.k": 25}, "train", "`llm.train.saes.one.k` must satisfy 0 < k <= d_sae (24), got 25"),
-        ({"llm.focus": "three"}, "figures", "`llm.focus` must be one of: one, two, got 'three'"),
-        ({"llm.inspect.answer": "xy"}, "inspect", "`llm.inspect.answer` must be one token of the model, got 2"),
-        ({"llm.dashboards.latents": [24]}, "dashboards", "`llm.dashboards.latents[0]` must satisfy 0 <= latent <"),
-        ({"llm.evals.release": "none"}, "evals", "no SAE of SAELens's directory matches release 'none'"),
+        ({"hook": "blocks.0.hook_x"}, "harvest", "`hook`: the model has no hook 'blocks.0.hook_x'"),
+        ({"harvest.tokens": 10**6}, "harvest", "`harvest.tokens` must be at most "),
+        ({"train.saes.one.k": 25}, "train", "`train.saes.one.k` must satisfy 0 < k <= d_sae (24), got 25"),
+        ({"focus": "three"}, "figures", "`focus` must be one of: one, two, got 'three'"),
+        ({"inspect.answer": "xy"}, "inspect", "`inspect.answer` must be one token of the model, got 2"),
+        ({"dashboards.latents": [24]}, "dashboards", "`dashboards.latents[0]` must satisfy 0 <= latent <"),
+        ({"evals.release": "none"}, "evals", "no SAE of SAELens's directory matches release 'none'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
     values: dict[str, object], stage: str, message: str, ran: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = (ran.root / "params.yaml").read_bytes()
-    ran.set_params(values)
+    original = (ran.root / LLM_PARAMS).read_bytes()
+    ran.set_params(values, file=LLM_PARAMS)
     try:
         with pytest.raises(SystemExit) as end:
             ran.stage_here(monkeypatch, f"llm.{stage}")
     finally:
-        (ran.root / "params.yaml").write_bytes(original)
+        (ran.root / LLM_PARAMS).write_bytes(original)
     assert message in str(end.value.code)
 
 
