@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from sbw.tables import load_table
 from tests.conftest import LLM_PARAMS, Clone, stages_run
-from tests.pipeline.test_stale import leaves, new_params, other, plan
+from tests.pipeline.test_stale import each_file_parsed_once, leaves, new_params, other, plan
 from tests.tiny import CONTEXT, HOOK, write_model
 
 PIPELINE = "stages/llm/sweep/dvc.yaml"
@@ -177,7 +177,7 @@ def plans(root: Path) -> dict[str, Any]:
 def stale(root: Path, before: dict[str, Any]) -> set[str]:
     """The stages of the sweep that run, read or write something else, or whose params differ, and all that depend on
     them."""
-    with Repo(str(root)) as repo, repo.lock:
+    with Repo(str(root)) as repo, repo.lock, each_file_parsed_once():
         index = of_language_models(repo)
         changed = [stage for stage in index.stages
                    if plan(stage) != before.get(stage.addressing) or new_params(stage)]  # fmt: skip

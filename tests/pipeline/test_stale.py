@@ -1,7 +1,9 @@
 """Which stages each key of params.yaml, and each module, makes stale: exactly those that read it, and what follows."""
 
 import ast
+import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 from dvc.repo.index import Index
 from dvc.stage import PipelineStage
+from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
 from sbw.params import load_params
@@ -128,11 +131,19 @@ def plans(root: Path) -> dict[str, Any]:
 def stale(root: Path, before: dict[str, Any]) -> set[str]:
     """The stages that run, read or write something else than before, or whose params have changed, and all that depend
     on their outputs. No file but params.yaml has changed, so no other need be looked at."""
-    with Repo(str(root)) as repo, repo.lock:
+    with Repo(str(root)) as repo, repo.lock, each_file_parsed_once():
         main = main_pipeline(repo)
         changed = [stage for stage in main.stages if plan(stage) != before.get(stage.name) or new_params(stage)]
         affected = [nx.ancestors(main.graph, stage) | {stage} for stage in changed]
         return {stage.name for stages in affected for stage in stages}
+
+
+@contextmanager
+def each_file_parsed_once() -> Iterator[None]:
+    """A file of params is parsed for all stages that read it, where DVC would parse it for each anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dvc.dependency.param.load_path", functools.cache(load_path))
+        yield
 
 
 def main_pipeline(repo: Repo) -> Index:
