@@ -34,7 +34,7 @@ def run(
     try:
         main(load_document(PARAMS[kind], kind), *values)
     except (ValueError, OSError) as error:
-        sys.exit(printable(f"{parser.prog}: {error}"))
+        sys.exit(printable(f"{parser.prog}: {_told(error)}"))
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         sys.exit(130)  # as shells say it
@@ -102,6 +102,14 @@ def printable(text: str, longest: int = 2000) -> str:
     """Text from outside as a terminal may show it: control characters escaped but for line ends, cut where too long."""
     shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def _told(error: ValueError | OSError) -> str:
+    if not isinstance(error, FileNotFoundError):
+        return str(error)
+    missing = error.filename or str(error).removeprefix("No such file or directory: ")  # as safetensors says it
+    made = str(missing).startswith(("data/", "plots/"))
+    return f"{missing} is not there" + ("; `dvc repro` runs the stages that make it" if made else "")
 
 
 def _put(partial: Path, path: Path) -> None:

@@ -53,7 +53,11 @@ def load_model(folder: Path, model_class: ModelClass, dtype: str) -> Model:
         folder: where it is.
         model_class: what runs it; HookedSAETransformer only where TransformerLens knows the architecture.
         dtype: of its numbers, as `pick_dtype` takes it.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
     """
+    folder.stat()  # else it is taken for a name on a hub
     device = "cuda" if torch.cuda.is_available() else "cpu"
     hf_model = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(dtype), use_safetensors=True)
     tokenizer = AutoTokenizer.from_pretrained(folder)

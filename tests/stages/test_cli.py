@@ -1,10 +1,12 @@
-"""Outputs are whole or not there at all."""
+"""Outputs are whole or not there at all; what is missing is named."""
 
 from pathlib import Path
 
 import pytest
 
 from stages.cli import one_of, whole, whole_folder
+from tests.conftest import Clone
+from tests.pipeline.test_bad_input import refusal
 
 
 def test_a_file_appears_when_its_block_ends_well(tmp_path: Path) -> None:
@@ -51,3 +53,24 @@ def test_one_of_lists_what_is_allowed() -> None:
     assert one_of("toy", "main", ["main", "small"]) == "main"
     with pytest.raises(ValueError, match="`toy` must be one of: main, small, got 'big'"):
         one_of("toy", "big", ["main", "small"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing"),
+    [
+        ("train", "data/toy/main/toy.safetensors"),
+        ("figures tradeoff data/metrics/sweep tradeoff", "data/metrics/sweep/saes.parquet"),
+        ("report", "data/toy/main/stats.json"),
+        ("llm.harvest", "data/llm/model"),
+    ],
+)
+def test_what_other_stages_make_is_named_when_it_is_missing(
+    checkout: Clone, stage: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = f": {missing} is not there; `dvc repro` runs the stages that make it"
+    assert refusal(checkout, stage.split(), monkeypatch).endswith(told)
+
+
+def test_a_missing_file_of_params_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fresh.root / "params.yaml").unlink()
+    assert refusal(fresh, ["train"], monkeypatch).endswith(": params.yaml is not there")
