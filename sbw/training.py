@@ -82,7 +82,7 @@ def train_on_toy(
 
     return train_lockstep(
         saes,
-        lambda: toy.stream(params.batch_size, seeded(stream_seed)),
+        toy.stream(params.batch_size, seeded(stream_seed)),
         steps=params.steps(samples),
         lr=params.lr,
         log_every=log_every,

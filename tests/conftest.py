@@ -192,6 +192,19 @@ def _reproduced(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Cl
     return _made_once(tmp_path_factory, "reproduced", make)
 
 
+@pytest.fixture
+def at_nine(_reproduced: Clone, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> tuple[Clone, str]:
+    """A clone of the test's own with an experiment `nine`, at k = 9, and what DVC printed while it ran."""
+
+    def make(root: Path) -> None:
+        clone = _reproduced.copy(root)
+        printed = clone.dvc("exp", "run", "-S", "k=9", "--name", "nine")
+        (root / ".dvc/tmp/printed").write_text(printed)
+
+    clone = _made_once(tmp_path_factory, "at_nine", make).copy(tmp_path / "sbw")
+    return clone, (clone.root / ".dvc/tmp/printed").read_text()
+
+
 def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Clone:
     """A clone that all of a run's workers share: the first that needs it makes it, the others wait."""
     base = tmp_path_factory.getbasetemp()

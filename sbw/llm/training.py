@@ -115,7 +115,7 @@ def _train_share(
         with tqdm(total=steps, desc=recipe.name, unit="step", disable=quiet or None) as bar:
             train_lockstep(
                 [sae],
-                lambda: shuffled(activations, training.batch_size, scale, training.seed),
+                shuffled(activations, training.batch_size, scale, training.seed),
                 steps=steps,
                 lr=training.lr,
                 device=pick_device("auto"),

@@ -82,7 +82,7 @@ Steer = Callable[[list[Float[Tensor, "h d"]]], list[float]]
 
 def train_lockstep(
     saes: Sequence[TrainingSAE[Any]],
-    stream: Callable[[], Stream],
+    stream: Stream,
     *,
     steps: int,
     lr: float,
@@ -96,17 +96,16 @@ def train_lockstep(
     """Train SAELens SAEs in place, all on the same activations, as `SAETrainer` would train each of them.
 
     Adam (0.9, 0.999) at a constant rate, gradients clipped at norm 1, latents dead after 1,000 steps without firing.
-    Unless steered, an SAE is what its initial weights and the stream make it, whichever others are beside it.
+    Unless steered, an SAE is what its initial weights and the stream make it, whatever trains it and what else.
 
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
-        stream: begins the stream: `steps` batches, and 1,000 before them where the SAEs normalise by the expected norm.
+        stream: `steps` batches, and 1,000 before them where the SAEs normalise by the expected norm.
         steps: batches to train on.
         lr: Adam's learning rate.
         log_every: steps between two points of the training curves.
         device: where to train.
-        processes: how many to deal the SAEs out to, beside the one that draws; 1 for none but this one. By default what
-            is fastest. Does not change the result.
+        processes: to deal the SAEs out to, beside the one that draws (1: none but this). By default what is fastest.
         layout: of BatchTopK SAEs on a CPU; by default what is faster for each. Changes the result by rounding alone.
         on_chunk: told the steps taken and the newest points of the curves of this process's SAEs, now and then.
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
@@ -117,14 +116,10 @@ def train_lockstep(
     """
     _refuse_unsupported(saes, steps, steer)
     groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
-    train = partial(_train, log_every=log_every, steer=steer)
-    with one_thread():
-        batches = stream()
-        scale = _norm_scale(saes[0], batches) if _normalises(saes[0]) else None
-        chunks = _chunks(batches, steps, scale)
-        points = _deal_out(groups, chunks, train, 1 if steer or _steps_at_once(device) else processes, on_chunk)
-    for sae in saes if scale is not None else []:
-        sae.fold_activation_norm_scaling_factor(scale)
+    processes = 1 if steer or _steps_at_once(device) else processes
+    with one_thread(), _folded_in(saes, stream) as batches:
+        train = partial(_train, log_every=log_every, steer=steer)
+        points = _deal_out(groups, _chunks(batches, steps), train, processes, on_chunk)
     return sorted(points, key=lambda point: (point.step, point.replica))
 
 
@@ -157,10 +152,22 @@ class _Group:
         return [CurvePoint(self.first + i, step, *values) for i, values in enumerate(zip(*log, strict=True))]
 
 
-def _chunks(batches: Stream, steps: int, scale: float | None) -> Iterator[Chunk]:
+@contextmanager
+def _folded_in(saes: Sequence[TrainingSAE[Any]], batches: Stream) -> Iterator[Stream]:
+    """The batches as the SAEs normalise them; what scaled them is in the weights afterwards."""
+    if saes[0].cfg.normalize_activations == "none":
+        yield batches
+        return
+    scale = _norm_scale(saes[0], batches)
+    yield (batch * scale for batch in batches)
+    for sae in saes:
+        sae.fold_activation_norm_scaling_factor(scale)
+
+
+def _chunks(batches: Stream, steps: int) -> Iterator[Chunk]:
     for done in range(0, steps, CHUNK):
         wanted = min(CHUNK, steps - done)
-        chunk = [(batch if scale is None else batch * scale).T.contiguous() for batch in islice(batches, wanted)]
+        chunk = [batch.T.contiguous() for batch in islice(batches, wanted)]
         if len(chunk) < wanted:
             raise ValueError(f"`stream` must have {steps} batches to train on, it ended after {done + len(chunk)}")
         yield chunk
@@ -245,10 +252,6 @@ def _best_shares(saes: int, processors: int) -> int:
 
 def _steps_at_once(device: str) -> bool:
     return torch.device(device).type == "cuda"
-
-
-def _normalises(sae: TrainingSAE[Any]) -> bool:
-    return bool(sae.cfg.normalize_activations == "expected_average_only_in")
 
 
 def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float:

@@ -55,7 +55,7 @@ def saelens(params: LlmTraining, activations: Tensor) -> None:
 def lockstep(params: LlmTraining, activations: Tensor) -> None:
     """Train the same SAE by lockstep."""
     sae, steps = initial_sae(K, D_IN, params.d_sae, params.seed), len(activations) // params.batch_size
-    stream = partial(shuffled, activations, params.batch_size, 1.0, params.seed)
+    stream = shuffled(activations, params.batch_size, 1.0, params.seed)
     train_lockstep([sae], stream, steps=steps, lr=params.lr, processes=1)
 
 

@@ -61,7 +61,7 @@ def saelens(toy: Toy, steps: int) -> float:
 def lockstep(toy: Toy, steps: int, replicas: int) -> float:
     """Seconds a step and SAE of the lockstep trainer."""
     saes = [initial_sae(K, toy.features.hidden_dim, 50, seed) for seed in range(replicas)]
-    train = partial(train_lockstep, saes, lambda: toy.stream(BATCH, seeded(0)), steps=steps, lr=LR)
+    train = partial(train_lockstep, saes, toy.stream(BATCH, seeded(0)), steps=steps, lr=LR)
     return _seconds(train) / steps / replicas
 
 

@@ -64,7 +64,7 @@ def measured(subject: str, features: int) -> tuple[float, float]:
     }
     count = int(subject.split()[1]) if subject in LOCKSTEP else 1
     saes = [initial_sae(k, d, features, seed) for seed in range(count if subject in LOCKSTEP else 0)]
-    lockstep = partial(train_lockstep, saes, lambda: toy.stream(BATCH, seeded(0)), steps=steps, lr=LR)
+    lockstep = partial(train_lockstep, saes, toy.stream(BATCH, seeded(0)), steps=steps, lr=LR)
     start = time.perf_counter()
     run.get(subject, lockstep)()
     seconds = time.perf_counter() - start

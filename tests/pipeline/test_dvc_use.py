@@ -29,16 +29,16 @@ def test_deleted_outputs_come_back_without_running_anything(reproduced: Clone) -
     assert (weights.read_bytes(), figure.read_bytes()) == before
 
 
-def test_experiment_at_another_k_runs_only_the_sae_in_focus(reproduced: Clone) -> None:
-    output = reproduced.dvc("exp", "run", "-S", "k=9", "--name", "nine")
-    assert stages_run(output) == IN_FOCUS
-    shown = json.loads(reproduced.dvc("exp", "show", "--json"))
+def test_experiment_at_another_k_runs_only_the_sae_in_focus(at_nine: tuple[Clone, str]) -> None:
+    clone, printed = at_nine
+    assert stages_run(printed) == IN_FOCUS
+    shown = json.loads(clone.dvc("exp", "show", "--json"))
     revisions = [shown[1], shown[1]["experiments"][0]["revs"][0]]
     metrics = [revision["data"]["metrics"]["data/metrics.json"]["data"] for revision in revisions]
     assert [values["k"] for values in metrics] == [11, 9]
     # A run of a few steps has not settled its threshold, but an SAE of a lower k has fewer latents active all the same.
     assert metrics[0]["l0"] > metrics[1]["l0"]
-    difference = json.loads(reproduced.dvc("metrics", "diff", "--json", "HEAD", "nine"))["data/metrics.json"]
+    difference = json.loads(clone.dvc("metrics", "diff", "--json", "HEAD", "nine"))["data/metrics.json"]
     assert (difference["k"]["old"], difference["k"]["new"]) == (11, 9)
 
 

@@ -75,15 +75,15 @@ def test_the_selectors_change_the_picture(reproduced: Clone) -> None:
 
 
 @needs_chromium
-def test_two_revisions_are_told_apart(reproduced: Clone) -> None:
-    reproduced.dvc("exp", "run", "-S", "k=9", "--name", "nine")
-    reproduced.dvc("plots", "diff", "HEAD", "nine", "--out", "page")
+def test_two_revisions_are_told_apart(at_nine: tuple[Clone, str]) -> None:
+    clone, _ = at_nine
+    clone.dvc("plots", "diff", "HEAD", "nine", "--out", "page")
     script = """
     return [chart("Cosines of the latents").querySelectorAll(".mark-rect.role-mark path").length,
             [...chart("Training loss").querySelectorAll(".role-legend text")].map(text => text.textContent),
             [...chart("models with").querySelectorAll(".role-mark path")].map(path => path.getAttribute("d"))];
     """
-    (cells, legend, bars), _ = asked(reproduced.root / "page/index.html", MARKS + script)
+    (cells, legend, bars), _ = asked(clone.root / "page/index.html", MARKS + script)
     assert cells == 2 * 2 * 50 * 50
     assert any("nine" in text for text in legend)
     assert any(text == "HEAD" for text in legend)

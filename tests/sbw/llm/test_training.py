@@ -93,7 +93,7 @@ def test_an_sae_is_what_lockstep_makes_of_scaled_activations(trained: Path, acti
     scale = 4 / activations.float().norm(dim=1).mean().item()
     sae = initial(RECIPES[0], 16, 24, 750)
     sae.b_dec.data = activations.float().mean(dim=0) * scale
-    train_lockstep([sae], lambda: shuffled(activations, 32, scale, 0), steps=750, lr=3e-3, processes=1)
+    train_lockstep([sae], shuffled(activations, 32, scale, 0), steps=750, lr=3e-3, processes=1)
     decoder = SAE.load_from_disk(trained / "four").W_dec
     norms = sae.W_dec.norm(dim=1, keepdim=True)
     torch.testing.assert_close(

@@ -60,7 +60,7 @@ def test_steering_sets_the_k_of_each_sae_every_100_steps(toy: Toy) -> None:
 
     saes = [initial_sae(5, 100, 50, seed) for seed in (0, 1)]
     initial = [sae.W_dec.clone() for sae in saes]
-    points = train_lockstep(saes, lambda: iter(data), steps=len(data), lr=LR, log_every=CHUNK, steer=steer)
+    points = train_lockstep(saes, iter(data), steps=len(data), lr=LR, log_every=CHUNK, steer=steer)
     assert [point.l0 for point in points] == pytest.approx([4, 8] * 4 + [8, 4], abs=0.01)
     assert len(seen) == 2
     assert all(torch.equal(a, b) for a, b in zip(seen[0], initial, strict=True))
@@ -69,21 +69,21 @@ def test_steering_sets_the_k_of_each_sae_every_100_steps(toy: Toy) -> None:
 
 def test_a_k_that_is_steered_but_stays_changes_nothing(toy: Toy) -> None:
     data, (steered, free) = batches(toy, 2 * STEER_EVERY), (initial_sae(5, 100, 50, 0) for _ in range(2))
-    train_lockstep([steered], lambda: iter(data), steps=len(data), lr=LR, steer=lambda decoders: [5.0])
-    train_lockstep([free], lambda: iter(data), steps=len(data), lr=LR)
+    train_lockstep([steered], iter(data), steps=len(data), lr=LR, steer=lambda decoders: [5.0])
+    train_lockstep([free], iter(data), steps=len(data), lr=LR)
     assert largest_difference(steered, free) == 0
 
 
 def test_steering_is_refused_where_no_k_is_set(toy: Toy) -> None:
     with pytest.raises(ValueError, match="`steer` sets the k of BatchTopKTrainingSAE, got JumpReLUTrainingSAE"):
-        train_lockstep([jumprelu(1)], lambda: iter(batches(toy, 1)), steps=1, lr=LR, steer=lambda decoders: [5.0])
+        train_lockstep([jumprelu(1)], iter(batches(toy, 1)), steps=1, lr=LR, steer=lambda decoders: [5.0])
 
 
 def test_curves_have_the_loss_and_l0_of_their_steps(toy: Toy) -> None:
     data, saes = batches(toy, CHUNK + 5), [batchtopk(5), batchtopk(9)]
     told: list[int] = []
     points = train_lockstep(
-        saes, lambda: iter(data), steps=len(data), lr=LR, log_every=10, on_chunk=lambda steps, new: told.append(steps)
+        saes, iter(data), steps=len(data), lr=LR, log_every=10, on_chunk=lambda steps, new: told.append(steps)
     )
     assert [(point.step, point.replica) for point in points] == [(s, r) for s in (10, 20, 30) for r in (0, 1)]
     assert [point.l0 for point in points] == pytest.approx([5, 9] * 3, abs=0.01)
@@ -96,7 +96,7 @@ def test_loss_of_a_curve_is_saelens_loss(toy: Toy) -> None:
     data, sae = batches(toy, 10, dtype=torch.float64), in_float64(jumprelu(l0_warm_up_steps=0))
     before = trained_by_saelens(sae, data[:9])
     theirs = before.training_forward_pass(TrainStepInput(data[9], {"l0": 0.3}, None, 9, is_logging_step=False))
-    points = train_lockstep([sae], lambda: iter(data), steps=10, lr=LR, log_every=10)
+    points = train_lockstep([sae], iter(data), steps=10, lr=LR, log_every=10)
     assert points[0].loss == pytest.approx(theirs.loss.item(), rel=1e-9)
 
 
@@ -117,21 +117,21 @@ def test_loss_of_a_curve_is_saelens_loss(toy: Toy) -> None:
 )
 def test_what_is_not_supported_is_refused_by_name(sae: Callable[[], SAE], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        train_lockstep([sae()], lambda: iter([]), steps=1, lr=LR)
+        train_lockstep([sae()], iter([]), steps=1, lr=LR)
 
 
 def test_saes_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match="`d_sae` must be the same for all SAEs, got 50 and 60"):
-        train_lockstep([batchtopk(5, 50), batchtopk(5, 60)], lambda: iter([]), steps=1, lr=LR)
+        train_lockstep([batchtopk(5, 50), batchtopk(5, 60)], iter([]), steps=1, lr=LR)
     with pytest.raises(ValueError, match="must be of one class"):
-        train_lockstep([batchtopk(5), jumprelu()], lambda: iter([]), steps=1, lr=LR)
+        train_lockstep([batchtopk(5), jumprelu()], iter([]), steps=1, lr=LR)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_stream_that_ends_too_early_is_an_error(toy: Toy, processes: int) -> None:
     data = batches(toy, CHUNK + 3)
     with pytest.raises(ValueError, match=f"^`stream` must have 60 batches to train on, it ended after {CHUNK + 3}$"):
-        train_lockstep([batchtopk(5), batchtopk(9)], lambda: iter(data), steps=60, lr=LR, processes=processes)
+        train_lockstep([batchtopk(5), batchtopk(9)], iter(data), steps=60, lr=LR, processes=processes)
 
 
 @pytest.mark.parametrize("make", [batchtopk, jumprelu])
@@ -143,7 +143,7 @@ def test_an_activation_that_is_not_finite_ends_the_training(
     data = batches(toy, 12)
     data[5][3, 7] = value
     with pytest.raises(Diverged, match=r"^SAE [01] was stopped at step 6: the activations hold NaN or Inf$"):
-        train_lockstep([make(5), make(9)], lambda: iter(data), steps=12, lr=LR, processes=processes, layout=layout)
+        train_lockstep([make(5), make(9)], iter(data), steps=12, lr=LR, processes=processes, layout=layout)
 
 
 @pytest.mark.parametrize("name", ["W_enc", "W_dec", "b_enc", "b_dec", "threshold"])
@@ -155,11 +155,11 @@ def test_a_weight_that_is_not_finite_is_found_before_training(
     saes = [jumprelu(seed=seed) for seed in (0, 1, 2)]
     getattr(saes[1], name).data.flatten()[0] = torch.nan
     with pytest.raises(Diverged, match=r"^SAE 1 was stopped at step 1: its weights hold NaN or Inf$"):
-        train_lockstep(saes, lambda: iter(batches(toy, 2)), steps=2, lr=LR)
+        train_lockstep(saes, iter(batches(toy, 2)), steps=2, lr=LR)
 
 
 @pytest.mark.parametrize("lr", [1.0, 1e3, 1e20])
 @pytest.mark.parametrize("make", [batchtopk, jumprelu])
 def test_a_diverging_rate_is_reported(toy: Toy, make: Callable[[float], SAE], lr: float) -> None:
     with pytest.raises(Diverged, match=r"training diverged, try a lower `training\.lr`"):
-        train_lockstep([make(5)], lambda: iter(batches(toy, 100)), steps=100, lr=lr)
+        train_lockstep([make(5)], iter(batches(toy, 100)), steps=100, lr=lr)

@@ -73,7 +73,7 @@ def trained_by_saelens(
 def trained_in_lockstep(saes: list[SAE], data: list[Tensor], **options: Any) -> list[SAE]:
     saes = copy.deepcopy(saes)
     steps = len(data) - (1000 if saes[0].cfg.normalize_activations != "none" else 0)
-    train_lockstep(saes, lambda: iter(data), steps=steps, lr=LR, **options)
+    train_lockstep(saes, iter(data), steps=steps, lr=LR, **options)
     return saes
 
 

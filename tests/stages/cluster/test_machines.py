@@ -44,9 +44,8 @@ def test_nothing_is_lost_or_done_twice_when_the_head_dies_is_interrupted_and_los
     for name in ("hold-2", "hold-3", "fail-4"):
         (machines.diary / name).touch()
 
-    first = _begun(3, tiny, machines)
-    first.kill()
-    first.communicate()
+    with _begun(3, tiny, machines) as first:
+        first.kill()
     wait_until(lambda: not _cells_running(machines, "a", "b"), "the cells of a dead head have ended")
     assert machines.noted("ended") == ["1"]
 
