@@ -138,7 +138,7 @@ def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_process
 
 
 def test_more_contexts_than_there_are_are_refused(store: ActivationsStore, model: Model) -> None:
-    with pytest.raises(ValueError, match=r"`llm\.sweep\.contexts` must be at most \d+, all that .*, got 100000"):
+    with pytest.raises(ValueError, match=r"`sweep\.contexts` must be at most \d+, all that .*, got 100000"):
         tokens_in(store, special_tokens(model), 100_000)
 
 
