@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -52,6 +53,15 @@ def can_fork() -> bool:
     return "fork" in multiprocessing.get_all_start_methods() and not multiprocessing.current_process().daemon
 
 
+def forked(target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """A process begun as a copy of this one, which is not to outlive it."""
+    process = multiprocessing.get_context("fork").Process(
+        target=_as_child, args=(os.getpid(), target, arguments), daemon=True
+    )
+    process.start()
+    return process
+
+
 def die_with(parent: int) -> None:
     """Have Linux kill this process as soon as its parent ends, however that ends: nobody would want what it does.
 
@@ -67,15 +77,14 @@ def _run(tasks: Sequence[Callable[[], T]]) -> list[T]:
     if not can_fork():
         return [task() for task in tasks]
     context = multiprocessing.get_context("fork")
-    receivers, processes = [], []
+    receivers: list[Connection] = []
+    processes: list[BaseProcess] = []
     try:
         for task in tasks[1:]:
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=_send_result, args=(task, sender, os.getpid()), daemon=True)
-            process.start()
+            processes.append(forked(_send_result, task, sender))
             sender.close()
             receivers.append(receiver)
-            processes.append(process)
         return [tasks[0](), *(_receive(receiver) for receiver in receivers)]
     finally:
         for process in processes:
@@ -83,9 +92,13 @@ def _run(tasks: Sequence[Callable[[], T]]) -> list[T]:
             process.join()
 
 
-def _send_result(task: Callable[[], T], sender: Connection, parent: int) -> None:
+def _as_child(parent: int, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
+    target(*arguments)
+
+
+def _send_result(task: Callable[[], T], sender: Connection) -> None:
     try:
         outcome: tuple[bool, T | Exception] = (True, task())
     except Exception as error:

@@ -4,19 +4,17 @@ Shapes: w values a sample, b batch.
 """
 
 import mmap
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sbw.workers import die_with
+from sbw.workers import forked
 
 Chunk = Sequence[Float[Tensor, "w b"]]
 """Some batches, one after another."""
@@ -38,10 +36,8 @@ def drawn_ahead(chunks: Iterator[Chunk], readers: int) -> Iterator[list[Iterator
     """
     first = next(chunks)
     slots = _shared(first)
-    context = multiprocessing.get_context("fork")
-    ours, theirs = zip(*(context.Pipe() for _ in range(readers)), strict=True)
-    process = context.Process(target=_draw, args=(chain([first], chunks), slots, theirs, os.getpid()), daemon=True)
-    process.start()
+    ours, theirs = zip(*(Pipe() for _ in range(readers)), strict=True)
+    process = forked(_draw, chain([first], chunks), slots, theirs)
     for pipe in theirs:
         pipe.close()
     try:
@@ -57,9 +53,7 @@ def _shared(chunk: Chunk) -> Float[Tensor, "slots n w b"]:
     return torch.frombuffer(memory, dtype=dtype).view(shape)
 
 
-def _draw(chunks: Iterator[Chunk], slots: Tensor, readers: Sequence[Connection], parent: int) -> None:
-    die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
+def _draw(chunks: Iterator[Chunk], slots: Tensor, readers: Sequence[Connection]) -> None:
     with suppress(ConnectionError, EOFError):  # who does not read any more has failed, and its parent says so
         last: Exception | int = 0
         try:

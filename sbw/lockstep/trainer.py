@@ -101,8 +101,7 @@ def train_lockstep(
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
         stream: `steps` batches, and 1,000 before them where the SAEs normalise by the expected norm.
-        steps: batches to train on.
-        lr: Adam's learning rate.
+        steps, lr: batches to train on, and Adam's learning rate.
         log_every: steps between two points of the training curves.
         device: where to train.
         processes: to deal the SAEs out to, beside the one that draws (1: none but this). By default what is fastest.
@@ -112,14 +111,14 @@ def train_lockstep(
 
     Raises:
         ValueError: the SAEs differ, have an option that is not supported, or the stream ends too early.
-        Diverged: the activations or the weights of an SAE are not finite, or its error grows beyond all measure.
+        Diverged: activations or weights are not finite, or an error grows beyond all measure.
     """
     _refuse_unsupported(saes, steps, steer)
     groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
-    processes = 1 if steer or _steps_at_once(device) else processes
+    alone = steer or _steps_at_once(device)
+    train = partial(_train, log_every=log_every, steer=steer)
     with one_thread(), _folded_in(saes, stream) as batches:
-        train = partial(_train, log_every=log_every, steer=steer)
-        points = _deal_out(groups, _chunks(batches, steps), train, processes, on_chunk)
+        points = _deal_out(groups, _chunks(batches, steps), train, 1 if alone else processes, on_chunk)
     return sorted(points, key=lambda point: (point.step, point.replica))
 
 
