@@ -1,4 +1,4 @@
-"""Check params.yaml, as every stage does before it begins, and remove what a kill left of DVC's own lock."""
+"""Check all params, as every stage does before it begins, and remove what a kill left of DVC's own lock."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ RWLOCK = Path(".dvc/tmp/rwlock")
 def main(params: Params) -> None:
     if remove_broken(RWLOCK):
         print(f"{RWLOCK} was cut off by a kill, and removed: DVC would have refused it")
-    print(f"params.yaml is valid: k = {params.k:g}, toys {', '.join(params.toys)}")
+    print(f"params.yaml and plots/params.yaml are valid: k = {params.k:g}, toys {', '.join(params.toys)}")
 
 
 def remove_broken(rwlock: Path) -> bool:

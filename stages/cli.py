@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sbw.params import Llm, Params, load_document
+from sbw.params import Llm, Params, load_document, load_params
 
-PARAMS: dict[type[Params | Llm], Path] = {Params: Path("params.yaml"), Llm: Path("stages/llm/params.yaml")}
-"""Where the params of each kind are."""
+LLM_PARAMS = Path("stages/llm/params.yaml")
 
 
 def run(
@@ -32,7 +31,8 @@ def run(
         parser.add_argument(name, help=meaning)
     values = vars(parser.parse_args()).values()
     try:
-        main(load_document(PARAMS[kind], kind), *values)
+        params = load_params(Path()) if kind is Params else load_document(kind, LLM_PARAMS)
+        main(params, *values)
     except (ValueError, OSError) as error:
         sys.exit(printable(f"{parser.prog}: {_told(error)}"))
     except KeyboardInterrupt:
@@ -108,7 +108,7 @@ def _told(error: ValueError | OSError) -> str:
     if not isinstance(error, FileNotFoundError):
         return str(error)
     missing = error.filename or str(error).removeprefix("No such file or directory: ")  # as safetensors says it
-    made = str(missing).startswith(("data/", "plots/"))
+    made = str(missing).startswith(("data/", "plots/")) and not str(missing).endswith("params.yaml")
     return f"{missing} is not there" + ("; `dvc repro` runs the stages that make it" if made else "")
 
 

@@ -1,5 +1,7 @@
 """A clone of this repository with a quick profile, run by real DVC: the ground that the pipeline tests stand on."""
 
+import functools
+import operator
 import os
 import re
 import runpy
@@ -24,8 +26,9 @@ from tests.preloaded import with_preloaded
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
+FIGURE_PARAMS = "plots/params.yaml"
 LLM_PARAMS = "stages/llm/params.yaml"
-RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*")
+RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "training.samples": 65_536,
@@ -98,7 +101,7 @@ class Clone:
         return self._run(command, self.environment, ok)
 
     def dvc(self, *arguments: str, ok: bool = True) -> str:
-        """Run DVC, whose stages find the libraries imported, unless the environment has variables of its own."""
+        """Run DVC; it and its stages find the libraries imported, unless the environment has variables of its own."""
         return self._run(
             ("dvc", *arguments), self.environment if self.variables else with_preloaded(self.environment), ok
         )
@@ -129,24 +132,33 @@ class Clone:
         monkeypatch.setattr(sys, "argv", [name, *rest])
         runpy.run_module(f"stages.{name}", run_name="__main__")
 
-    def set_params(self, values: dict[str, Any], without: Sequence[str] = (), file: str = "params.yaml") -> None:
-        """Set params by their dotted names, and remove those in `without`."""
-        yaml, path = YAML(), self.root / file
-        document = yaml.load(path)
-        for name in [*without, *values]:
-            *parents, last = name.split(".")
-            section = document
-            for parent in parents:
-                section = section[parent]
-            if name in values:
-                section[last] = values[name]
-            else:
-                del section[last]
-        yaml.dump(document, path)
+    def set_params(self, values: dict[str, Any], without: Sequence[str] = (), file: str = "") -> None:
+        """Set params by their dotted names, and remove those in `without`; of the main pipeline if no file is named."""
+        yaml = YAML()
+        for path in {self.root / (file or params_file(name)) for name in [*without, *values]}:
+            document = yaml.load(path)
+            for name in [*without, *values]:
+                if path == self.root / (file or params_file(name)):
+                    _set(document, name, values)
+            yaml.dump(document, path)
 
     def copy(self, to: Path) -> "Clone":
         shutil.copytree(self.root, to, symlinks=True)
         return Clone(to)
+
+
+def params_file(name: str) -> str:
+    """The file that has a param of the main pipeline."""
+    return FIGURE_PARAMS if name.startswith("figures") else "params.yaml"
+
+
+def _set(document: dict[str, Any], name: str, values: dict[str, Any]) -> None:
+    *parents, last = name.split(".")
+    section = functools.reduce(operator.getitem, parents, document)
+    if name in values:
+        section[last] = values[name]
+    else:
+        del section[last]
 
 
 def _no_network(*address: object, **_: object) -> None:

@@ -1,9 +1,10 @@
-"""Stages in a fork of a process that has the libraries imported: importing SAELens is most of a short stage's time.
+"""DVC and stages in forks of a process that has the libraries imported: imports are most of a short command's time.
 
-`with_preloaded` puts a `python` before all others on the path. What DVC starts as `python -m stages.NAME` then runs in
-a process of its own as ever, with its own folder, variables and files. But the imports of `LIBRARIES` are done once,
-and what is to be done at an interpreter's exit is not. The code of the project is no part of the libraries. Tests of
-what a whole process does (kills, mounts, other surroundings) take their environment as it is.
+`with_preloaded` puts a `dvc` and a `python` before all others on the path. What is started as `dvc …`, and by it as
+`python -m stages.NAME`, then runs in a process of its own as ever, with its own folder, variables and files. But the
+imports of `LIBRARIES` are done once, and what is to be done at an interpreter's exit is not. The code of the project is
+no part of the libraries. Tests of what a whole process does (kills, mounts, other surroundings) take their environment
+as it is.
 """
 
 import atexit
@@ -23,9 +24,15 @@ from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 
 LIBRARIES = (
+    "dvc.cli",
+    "dvc.commands.repro",
+    "dvc.repo.experiments.queue.celery",
+    "dvc.repo.experiments.queue.tempdir",
     "matplotlib.figure",
+    "networkx",
     "pyarrow.parquet",
     "pydantic",
+    "pygit2",
     "ruamel.yaml",
     "sae_lens.evals",
     "scipy.optimize",
@@ -34,20 +41,23 @@ LIBRARIES = (
 
 CLIENT = """#!{python} -IS
 import os, socket, sys
-if sys.argv[1] != "-m":
-    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+called, *arguments = sys.argv
+if os.path.basename(called) == "dvc":
+    arguments = ["-m", "dvc", *arguments]
+if arguments[0] != "-m":
+    os.execv({python!r}, [{python!r}, *arguments])
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     variables = (f"{{name}}={{value}}" for name, value in os.environ.items())
     socket.send_fds(server, [b"+"], [0, 1, 2])
-    server.sendall("\\0".join([os.getcwd(), str(len(sys.argv) - 2), *sys.argv[2:], *variables]).encode())
+    server.sendall("\\0".join([os.getcwd(), str(len(arguments) - 1), *arguments[1:], *variables]).encode())
     server.shutdown(socket.SHUT_WR)
     sys.exit(int(server.recv(8) or 1))
 """
 
 
 def with_preloaded(environment: dict[str, str]) -> dict[str, str]:
-    """An environment whose `python -m` runs in a fork of the one process of this test run."""
+    """An environment whose `dvc` and `python -m` run in forks of the one process of this test run."""
     return {**environment, "PATH": f"{_started()}{os.pathsep}{environment['PATH']}"}
 
 
@@ -55,9 +65,10 @@ def with_preloaded(environment: dict[str, str]) -> dict[str, str]:
 def _started() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="sbw"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    client, address = folder / "python", str(folder / "socket")
-    client.write_text(CLIENT.format(python=sys.executable, address=address))
-    client.chmod(0o755)
+    address = str(folder / "socket")
+    for client in (folder / "dvc", folder / "python"):
+        client.write_text(CLIENT.format(python=sys.executable, address=address))
+        client.chmod(0o755)
     variables = {**os.environ, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
     server = subprocess.Popen([sys.executable, __file__, address], env=variables, stdin=subprocess.DEVNULL)
     atexit.register(server.kill)
@@ -66,7 +77,7 @@ def _started() -> Path:
     return folder
 
 
-class _Stage(StreamRequestHandler):
+class _Command(StreamRequestHandler):
     def handle(self) -> None:
         _, files, _, _ = socket.recv_fds(self.request, 1, 3)
         folder, count, *rest = self.rfile.read().decode().split("\0")
@@ -107,7 +118,7 @@ class _Server(ForkingMixIn, UnixStreamServer):
 
 
 def _serve(address: str) -> None:
-    with _Server(address, _Stage) as server:
+    with _Server(address, _Command) as server:
         for library in LIBRARIES:
             importlib.import_module(library)
         gc.freeze()

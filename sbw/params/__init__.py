@@ -1,4 +1,4 @@
-"""params.yaml as frozen, typed objects. Unknown keys and impossible values are refused by name.
+"""The params as frozen, typed objects. Unknown keys and impossible values are refused by name.
 
 Imports no torch, so that a bad file is refused before anything slow begins.
 """

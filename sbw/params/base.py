@@ -1,4 +1,4 @@
-"""What every section of params.yaml is made of."""
+"""What every section of the params is made of."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
 
 class ParamsError(ValueError):
-    """params.yaml does not say what the pipeline needs; the message names the keys."""
+    """The params do not say what the pipeline needs; the message names the keys."""
 
 
 class Section(BaseModel):

@@ -1,5 +1,6 @@
-"""The whole of params.yaml: what must hold between its sections, and how a fault is told."""
+"""All of the params: what must hold between their sections, and how a fault is told."""
 
+import re
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
@@ -77,27 +78,47 @@ class Params(Section):
 P = TypeVar("P", bound=Section)
 
 
-def load_params(path: Path) -> Params:
-    """Read and check params.yaml; raises as `load_document` does."""
-    return load_document(path, Params)
+def load_params(folder: Path) -> Params:
+    """Read and check params.yaml and, with the figures, plots/params.yaml of a folder; raises as `load_document`."""
+    return load_document(Params, folder / "params.yaml", folder / "plots/params.yaml")
 
 
-def load_document(path: Path, kind: type[P]) -> P:
-    """Read and check a file of params that is, as a whole, a section of that kind.
+def load_document(kind: type[P], *paths: Path) -> P:
+    """Read and check files of params whose sections are, together, those of that kind.
 
     Raises:
-        ParamsError: the file is not readable YAML, or a key is unknown, missing or has an impossible value. The
-            message has a line a fault, each naming its key and what is allowed.
+        ParamsError: a file is not readable YAML, two have the same section, or a key is unknown, missing or has an
+            impossible value. The message has a line a fault, each naming its key and what is allowed.
     """
+    documents = {path: _read(path) for path in paths}
+    try:
+        return kind.model_validate(_merged(documents))
+    except ValidationError as error:
+        faults = [f"  {_explain(fault, kind)}" for fault in error.errors()]
+        named = {section for fault in faults for section in re.findall(r"`(\w+)", fault)}
+        concerned = [str(path) for path in paths if not named.isdisjoint(documents[path])] or [str(paths[0])]
+        refused = f"{' and '.join(concerned)} {'was' if len(concerned) == 1 else 'were'} refused:"
+        raise ParamsError("\n".join([refused, *faults])) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         document = YAML(typ="safe", pure=True).load(path)
     except (YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
-    try:
-        return kind.model_validate(document)
-    except ValidationError as error:
-        faults = [f"  {_explain(fault, kind)}" for fault in error.errors()]
-        raise ParamsError("\n".join([f"{path} was refused:", *faults])) from error
+    if not isinstance(document, dict):
+        raise ParamsError(f"{path} was refused: it must have sections, got {document!r}")
+    return document
+
+
+def _merged(documents: dict[Path, dict[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for path, document in documents.items():
+        for section in document:
+            if section in merged:
+                raise ParamsError(f"{path} was refused: another file has `{section}` too")
+        merged |= document
+    return merged
 
 
 def _require_n(key: str, n: int, d_sae: int) -> None:
@@ -105,7 +126,7 @@ def _require_n(key: str, n: int, d_sae: int) -> None:
 
 
 def _explain(fault: ErrorDetails, whole: type[Section]) -> str:
-    *parents, last = fault["loc"] or ("params.yaml",)
+    *parents, last = fault["loc"] or ("",)
     above, section = _walk(parents, whole)
     where = f"`{above}`" if above else "the top level"
     key = _walk(list(fault["loc"]), whole)[0]

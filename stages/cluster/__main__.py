@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sbw.params import Params, load_params
+from sbw.params import load_params
 from sbw.params.cluster import Cluster
-from stages.cli import PARAMS, printable
+from stages.cli import printable
 from stages.cluster import head
 from stages.cluster.node import Job
 from stages.cluster.plan import Plan, pipelines
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def cluster(groups: Sequence[str], address: str, dry: bool) -> None:
-    params = load_params(PARAMS[Params]).cluster
+    params = load_params(Path()).cluster
     commit, remote = head.require_committed(), head.require_remote()
     plan = head.plan(groups)
     head.require_cached(plan)

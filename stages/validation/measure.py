@@ -8,7 +8,7 @@ from stages.cli import one_of, run, whole_folder
 
 
 def main(_: Params, file: str, name: str, out: str) -> None:
-    params = load_document(Path(file), Validation)
+    params = load_document(Validation, Path(file))
     one_of("toy", name, list(params.toys))
 
     import torch

@@ -10,7 +10,7 @@ OUT = Path("data/metrics")
 
 
 def main(_: Params, file: str, measured: str, name: str) -> None:
-    params = load_document(Path(file), Validation)
+    params = load_document(Validation, Path(file))
 
     import pandas as pd
 

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, in turn (default: 3)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    params = load_document(Path("stages/llm/params.yaml"), Llm).train
+    params = load_document(Llm, Path("stages/llm/params.yaml")).train
     activations = torch.randn(arguments.steps * params.batch_size, D_IN, generator=seeded(0)) + 0.5
     times: dict[str, list[float]] = {"SAELens": [], "lockstep": []}
     for _ in range(arguments.rounds):

@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, in turn (default: 3)")
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2, 5, 25], help="SAEs trained together")
     arguments = parser.parse_args()
-    toy = build_toy(load_params(Path("params.yaml")).toys["main"])
+    toy = build_toy(load_params(Path()).toys["main"])
     subjects: dict[str, Callable[[], float]] = {
         "SAELens": partial(saelens, toy, arguments.steps),
         "GEMM floor": partial(gemm_floor, toy, arguments.steps),

@@ -25,7 +25,7 @@ def test_the_sweep(reproduced: Clone) -> None:
 
 def test_the_projections(reproduced: Clone) -> None:
     table = series(reproduced, "projections")
-    ns = load_params(reproduced.root / "params.yaml").figures.projection.ns
+    ns = load_params(reproduced.root).figures.projection.ns
     for axes, n in zip(drawn(reproduced, "projection", "metrics/sweep").axes, ns, strict=True):
         assert_band(axes, table[table["n"] == n], "k")
 
@@ -67,7 +67,7 @@ def drawn(clone: Clone, name: str, folder: str) -> Figure:
     module = import_module(f"sbw.figures.{name}")
     tables = [load_table(clone.root / "data" / folder / f"{table}.parquet") for table in module.TABLES]
     with styled():
-        return module.draw(*tables, getattr(load_params(clone.root / "params.yaml").figures, name))
+        return module.draw(*tables, getattr(load_params(clone.root).figures, name))
 
 
 def series(clone: Clone, name: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Which stages each key of params.yaml, and each module, makes stale: exactly those that read it, and what follows."""
+"""Which stages each key of the params, and each module, makes stale: exactly those that read it, and what follows."""
 
 import ast
 import functools
@@ -18,7 +18,7 @@ from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
 from sbw.params import load_params
-from tests.conftest import ROOT, Clone
+from tests.conftest import FIGURE_PARAMS, ROOT, Clone, params_file
 
 IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}
 TOY_FIGURES = {"figures@firing_probabilities", "figures@correlation_matrix"}
@@ -100,15 +100,16 @@ def other(value: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("section", YAML(typ="safe").load(ROOT / "params.yaml"))
+@pytest.mark.parametrize("section", [*load_path(ROOT / "params.yaml"), *load_path(ROOT / FIGURE_PARAMS)])
 def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str) -> None:
-    original = (reproduced.root / "params.yaml").read_bytes()
+    path = reproduced.root / params_file(section)
+    original = path.read_bytes()
     keys = dict(leaves({section: YAML(typ="safe").load(original)[section]}))
     before, expected = plans(reproduced.root), {key: said_to_be_stale(key) for key in keys}
     for key in filter(expected.get, keys):
         reproduced.set_params({key: other(keys[key])})
         assert stale(reproduced.root, before) == expected[key], key
-        (reproduced.root / "params.yaml").write_bytes(original)
+        path.write_bytes(original)
     # Those that no stage reads, all at once.
     reproduced.set_params({key: other(value) for key, value in keys.items() if not expected[key]})
     assert stale(reproduced.root, before) == set()
@@ -116,7 +117,7 @@ def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str
 
 def said_to_be_stale(key: str) -> set[str]:
     expected = next((stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern)), None)
-    assert expected is not None, f"{key} is in params.yaml, but this test does not say which stages read it"
+    assert expected is not None, f"{key} is a param, but this test does not say which stages read it"
     return expected
 
 
@@ -130,7 +131,7 @@ def plans(root: Path) -> dict[str, Any]:
 
 def stale(root: Path, before: dict[str, Any]) -> set[str]:
     """The stages that run, read or write something else than before, or whose params have changed, and all that depend
-    on their outputs. No file but params.yaml has changed, so no other need be looked at."""
+    on their outputs. No file but those of params has changed, so no other need be looked at."""
     with Repo(str(root)) as repo, repo.lock, each_file_parsed_once():
         main = main_pipeline(repo)
         changed = [stage for stage in main.stages if plan(stage) != before.get(stage.name) or new_params(stage)]
@@ -211,7 +212,7 @@ def test_each_stage_depends_on_exactly_the_code_that_it_imports() -> None:
         if module == "stages.figures":  # imports the figure's module by its name
             entries.add(ROOT / f"sbw/figures/{arguments[0]}.py")
         if module.startswith("stages.experiment"):  # and an experiment's by its kind
-            kind = load_params(ROOT / "params.yaml").experiments[arguments[0]].kind
+            kind = load_params(ROOT).experiments[arguments[0]].kind
             entries.add(ROOT / f"sbw/experiments/{kind}.py")
         names = [name for dep in stage.deps if (name := str(dep)).startswith(("sbw/", "stages/"))]
         paths = [ROOT / name for name in names if not name.endswith((".yaml", ".js"))]

@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def toy() -> Toy:
-    return build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    return build_toy(load_params(ROOT).toys["main"])
 
 
 @pytest.fixture(scope="module")

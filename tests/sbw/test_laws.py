@@ -58,12 +58,12 @@ def assert_rates(fired: Tensor, expected: Tensor) -> None:
 
 @pytest.fixture(scope="module")
 def toy() -> Toy:
-    return build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    return build_toy(load_params(ROOT).toys["main"])
 
 
 @pytest.fixture(scope="module")
 def correlation() -> RandomCorrelation:
-    law = load_params(ROOT / "params.yaml").toys["main"].correlation
+    law = load_params(ROOT).toys["main"].correlation
     assert isinstance(law, RandomCorrelation)
     return law
 
@@ -260,14 +260,14 @@ def test_few_orthogonalisation_steps_leave_superposition() -> None:
     cosines = [
         torch.triu(vectors @ vectors.T, 1).abs().max().item()
         for name in ("five", "five_superposed")
-        for vectors in [build_toy(load_params(ROOT / "params.yaml").toys[name]).features.feature_vectors.detach()]
+        for vectors in [build_toy(load_params(ROOT).toys[name]).features.feature_vectors.detach()]
     ]
     assert cosines[0] < 1e-3
     assert cosines[1] > 0.1
 
 
 def test_zipf_rates_fall_as_the_inverse_rank_and_sum_to_two() -> None:
-    rates = build_toy(load_params(ROOT / "params.yaml").toys["five_zipf"]).activations.firing_probabilities
+    rates = build_toy(load_params(ROOT).toys["five_zipf"]).activations.firing_probabilities
     steps = rates - rates[-1]
     torch.testing.assert_close(steps / steps[0], (1 / torch.arange(1, 6) - 0.2) / 0.8)
     assert rates.sum().item() == pytest.approx(2, abs=1e-3)

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 
 def test_true_features_mix_nothing_and_a_part_of_feature_0_is_seen(tmp_path: Path) -> None:
-    toy = build_toy(load_params(ROOT / "params.yaml").toys["five_superposed"])
+    toy = build_toy(load_params(ROOT).toys["five_superposed"])
     clean, mixed = true_sae(2, toy.features), true_sae(2, toy.features)
     mixed.W_dec.data = mixed.W_dec[torch.tensor([4, 3, 2, 1, 0])]
     mixed.W_dec.data[1] += 0.5 * toy.features.feature_vectors[0]

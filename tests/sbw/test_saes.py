@@ -33,7 +33,7 @@ def test_saved_sae_is_anyones_saelens_folder(tmp_path: Path) -> None:
 
 
 def test_true_sae_can_be_saved_and_has_the_features(tmp_path: Path) -> None:
-    toy = build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    toy = build_toy(load_params(ROOT).toys["main"])
     save_sae(true_sae(11, toy.features), tmp_path)
     torch.testing.assert_close(load_sae(tmp_path).W_dec.data, toy.features.feature_vectors.data)
 

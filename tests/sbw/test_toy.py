@@ -20,7 +20,7 @@ FOLDED = {"law": "folded_normal", "mean": 1.0, "spread": 0.3, "std": 0.1}
 
 @pytest.fixture(scope="module")
 def toy() -> Toy:
-    return build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    return build_toy(load_params(ROOT).toys["main"])
 
 
 def test_features_fire_as_often_and_as_strongly_as_asked(toy: Toy) -> None:
@@ -76,7 +76,7 @@ def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rho", [-0.5, -0.4, 0.0, 0.5])
 def test_a_hub_is_correlated_with_all_others_and_they_with_none(rho: float) -> None:
-    toy = with_hub(build_toy(load_params(ROOT / "params.yaml").toys["five"]), rho)
+    toy = with_hub(build_toy(load_params(ROOT).toys["five"]), rho)
     fired = (toy.sample(200_000, seeded(0)) > 0).double()
     torch.testing.assert_close(fired.mean(0), torch.full((5,), 0.4, dtype=torch.float64), atol=0.005, rtol=0)
     correlations = torch.corrcoef(fired.T)

@@ -17,7 +17,7 @@ from tests.sbw.test_laws import CORRELATIONS, TREES, copula, toy_of
 
 @pytest.fixture(scope="module")
 def toy() -> Toy:
-    return build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    return build_toy(load_params(ROOT).toys["main"])
 
 
 def test_true_l0_is_the_papers(toy: Toy) -> None:

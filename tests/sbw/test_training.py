@@ -18,7 +18,7 @@ from sbw.toy import Toy, with_hub
 from sbw.training import Cell, progress, train_cells, train_on_toy
 from tests.conftest import ROOT
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = load_params(ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages.cli import one_of, whole, whole_folder
-from tests.conftest import Clone
+from tests.conftest import FIGURE_PARAMS, Clone
 from tests.pipeline.test_bad_input import refusal
 
 
@@ -71,6 +71,7 @@ def test_what_other_stages_make_is_named_when_it_is_missing(
     assert refusal(checkout, stage.split(), monkeypatch).endswith(told)
 
 
-def test_a_missing_file_of_params_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    (fresh.root / "params.yaml").unlink()
-    assert refusal(fresh, ["train"], monkeypatch).endswith(": params.yaml is not there")
+@pytest.mark.parametrize("name", ["params.yaml", FIGURE_PARAMS])
+def test_a_missing_file_of_params_is_named(fresh: Clone, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fresh.root / name).unlink()
+    assert refusal(fresh, ["train"], monkeypatch).endswith(f": {name} is not there")

@@ -1,7 +1,6 @@
-"""Whatever params.yaml says, the pipeline runs, or refuses it by the key's name before any work."""
+"""Whatever the params say, the pipeline runs, or refuses it by the key's name before any work."""
 
 import copy
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sbw.params import Params, ParamsError, load_params
-from tests.conftest import Clone
+from tests.conftest import FIGURE_PARAMS, Clone, params_file
 
 # Small enough for a run to take a second; what is drawn is put over it.
 SMALL: dict[str, Any] = {
@@ -74,7 +73,7 @@ def clone(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.fixture(scope="module")
 def small(clone: Clone) -> dict[str, Any]:
     clone.set_params(SMALL)
-    return YAML(typ="safe").load(clone.root / "params.yaml")
+    return {**_read(clone.root / "params.yaml"), **_read(clone.root / FIGURE_PARAMS)}
 
 
 def test_every_document_runs_or_is_refused_by_name(
@@ -138,11 +137,10 @@ def _similar(value: Any) -> st.SearchStrategy[Any]:
 def _runs_or_is_refused(
     clone: Clone, document: dict[str, Any], names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    path = clone.root / "params.yaml"
-    text = io.StringIO()
-    YAML(typ="safe").dump(document, text)
-    path.write_text(text.getvalue())
-    params = _loaded(path)
+    for file in ("params.yaml", FIGURE_PARAMS):
+        of_it = {name: section for name, section in document.items() if params_file(name) == file}
+        YAML(typ="safe").dump(of_it, clone.root / file)
+    params = _loaded(clone.root)
     if isinstance(params, str):
         keys = re.findall(r"`([^`]+)`", params)
         assert any(_concerns(key, name) for key in keys for name in names), (names, params)
@@ -158,10 +156,14 @@ def _runs_or_is_refused(
     return "refused"
 
 
-def _loaded(path: Path) -> Params | str:
+def _read(path: Path) -> dict[str, Any]:
+    return YAML(typ="safe").load(path)
+
+
+def _loaded(folder: Path) -> Params | str:
     """The params, or why they are refused."""
     try:
-        return load_params(path)
+        return load_params(folder)
     except ParamsError as error:
         return str(error)
 

@@ -45,7 +45,8 @@ KINDS: dict[str, Callable[[Path], Any]] = {
     "sae/cfg.json": _sae,
     "sae/sae_weights.safetensors": _sae,
     "saes.parquet": load_table,
-    "params.yaml": lambda path: bool(load_params(path)),  # another value is a user's to choose
+    "params.yaml": lambda path: bool(load_params(path.parent)),  # another value is a user's to choose
+    "plots/params.yaml": lambda path: bool(load_params(path.parents[1])),
 }
 
 
@@ -53,16 +54,18 @@ KINDS: dict[str, Callable[[Path], Any]] = {
 def written(undisturbed: Clone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of each kind."""
     root = tmp_path_factory.mktemp("written")
-    toy = build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    toy = build_toy(load_params(ROOT).toys["main"])
     (root / "toy").mkdir()
     save_toy(toy, root / "toy")
     save_sample(toy.sample(100, seeded(0)), root / "toy")
     (root / "model").mkdir()
-    save_toy(build_toy(load_params(ROOT / "params.yaml").toys["five"]), root / "model")
+    save_toy(build_toy(load_params(ROOT).toys["five"]), root / "model")
     save_sae(initial_sae(5, 100, 50, 0), root / "sae")
     table = undisturbed.root / "data/metrics/sweep/saes.parquet"
     save_table(load_table(table), pq.read_schema(table), root / "saes.parquet")
-    shutil.copy(ROOT / "params.yaml", root)
+    (root / "plots").mkdir()
+    for name in ("params.yaml", "plots/params.yaml"):
+        shutil.copy(ROOT / name, root / name)
     return root
 
 

@@ -31,14 +31,14 @@ def test_a_sweep_stays_within_its_bound(fresh: Clone, torture: bool, monkeypatch
 
 
 def _bound_of_training(clone: Clone) -> float:
-    params = load_params(clone.root / "params.yaml")
+    params = load_params(clone.root)
     d_in, d_sae, batch = params.toys["main"].d_in, params.sweep.d_sae, params.training.batch_size
     weights = 2 * d_in * d_sae + 2 * d_sae + d_in
     return BASE + len(params.sweep.seeds) * (40 * weights + 8 * batch * (d_in + 2 * d_sae))
 
 
 def _bound_of_evaluation(clone: Clone) -> float:
-    params = load_params(clone.root / "params.yaml")
+    params = load_params(clone.root)
     toy, sweep = params.toys["main"], params.sweep
     pairs = len(sweep.ks) * len(sweep.seeds) * sweep.d_sae * toy.num_features
     return BASE + PROCESSES * 24 * params.synthesize.eval_samples * sweep.d_sae + 600 * pairs

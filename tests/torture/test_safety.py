@@ -49,7 +49,7 @@ def test_nothing_that_executes_what_it_reads_is_used() -> None:
 def test_params_are_read_as_plain_yaml(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(f"k: !!python/object/apply:os.mkdir ['{tmp_path}/made']")
     with pytest.raises(ValueError, match=r"params\.yaml"):
-        load_params(tmp_path / "params.yaml")
+        load_params(tmp_path)
     assert not (tmp_path / "made").exists()
 
 
@@ -71,7 +71,7 @@ class Executed:
         ("table.parquet", load_table),
         ("sae_weights.safetensors", lambda path: load_sae(path.parent)),
         ("cfg.json", lambda path: load_sae(path.parent)),
-        ("params.yaml", load_params),
+        ("params.yaml", lambda path: load_params(path.parent)),
         ("stats.json", read_json),
     ],
 )

@@ -13,7 +13,7 @@ from sbw.toy import Toy
 from sbw.training import Cell
 from tests.conftest import ROOT
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = load_params(ROOT)
 
 
 @pytest.fixture(scope="module")

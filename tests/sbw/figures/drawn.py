@@ -12,7 +12,7 @@ from sbw.figures.style import styled
 from sbw.params import load_params
 from tests.conftest import ROOT
 
-PARAMS = load_params(ROOT / "params.yaml").figures
+PARAMS = load_params(ROOT).figures
 
 
 def pretrained(models: int = 3) -> list[pd.DataFrame]:

@@ -10,4 +10,4 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def toy() -> Toy:
-    return build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    return build_toy(load_params(ROOT).toys["main"])

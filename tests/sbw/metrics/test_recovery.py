@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 
 def test_ground_truth_weights_recover_every_feature() -> None:
-    toy = build_toy(load_params(ROOT / "params.yaml").toys["main"])
+    toy = build_toy(load_params(ROOT).toys["main"])
     acts = toy.sample(5_000, seeded(0))
     sae = BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=100, d_sae=50, k=true_l0(acts)))
     init_sae_to_match_feature_dict(sae, toy.features)

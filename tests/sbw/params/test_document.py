@@ -1,40 +1,46 @@
 """params.yaml is read as typed objects, or refused with the key and what is allowed."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from sbw.params import Llm, Params, ParamsError, load_document, load_params
-from tests.conftest import ROOT
+from tests.conftest import FIGURE_PARAMS, ROOT
 
-DOCUMENT = (ROOT / "params.yaml").read_text()
+MAIN = ("params.yaml", FIGURE_PARAMS)
 
 
-def refused(
-    tmp_path: Path, old: str, new: str, file: Path = ROOT / "params.yaml", kind: type[Params | Llm] = Params
-) -> str:
-    document = file.read_text()
-    assert old in document
-    path = tmp_path / "params.yaml"
-    path.write_text(document.replace(old, new))
+def written(folder: Path, old: str, new: str, files: Sequence[str] = MAIN) -> list[Path]:
+    """The project's own params in a folder, but for that change."""
+    texts = {folder / file: (ROOT / file).read_text() for file in files}
+    assert any(old in text for text in texts.values())
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace(old, new))
+    return list(texts)
+
+
+def refused(tmp_path: Path, old: str, new: str, files: Sequence[str] = MAIN, kind: type[Params | Llm] = Params) -> str:
+    paths = written(tmp_path, old, new, files)
     with pytest.raises(ParamsError) as caught:
-        load_document(path, kind)
-    return str(caught.value)
+        load_document(kind, *paths)
+    return str(caught.value).replace(f"{tmp_path}/", "")
 
 
 def test_defaults_are_the_papers() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(ROOT)
     toy = params.toys["main"]
     assert (params.k, toy.num_features, toy.d_in, toy.magnitude.std) == (11, 50, 100, 0.15)
     assert (params.training.samples, params.training.batch_size, params.training.lr) == (15_000_000, 1024, 3e-4)
 
 
 def test_fractional_k_is_valid(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(DOCUMENT.replace("k: 11 ", "k: 1.8 "))
-    assert load_params(path).k == 1.8
+    written(tmp_path, "k: 11 ", "k: 1.8 ")
+    assert load_params(tmp_path).k == 1.8
 
 
 @pytest.mark.parametrize(
@@ -155,11 +161,25 @@ def test_refusal_names_the_key_and_what_is_allowed(tmp_path: Path, old: str, new
 
 
 @pytest.mark.parametrize("document", [b"", b"- 1\n", b"\xff\xfe\x00", b"3"])
-def test_a_document_of_another_shape_is_refused(tmp_path: Path, document: bytes) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_bytes(document)
-    with pytest.raises(ParamsError, match=r"params\.yaml"):
-        load_params(path)
+@pytest.mark.parametrize("file", MAIN)
+def test_a_document_of_another_shape_is_refused(tmp_path: Path, document: bytes, file: str) -> None:
+    written(tmp_path, "", "")
+    (tmp_path / file).write_bytes(document)
+    with pytest.raises(ParamsError, match=re.escape(f"{tmp_path / file} ")):
+        load_params(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "files"),
+    [
+        ("k: 11 ", "k: 60 ", "params.yaml was refused:"),
+        ("columns: 3", "columns: 0", "plots/params.yaml was refused:"),
+        ("ks: [9, 5]", "ks: [9, 5.5]", "params.yaml and plots/params.yaml were refused:"),
+        ("k: 11 ", "figures: {}\nk: 11 ", "plots/params.yaml was refused: another file has `figures` too"),
+    ],
+)
+def test_refusal_names_the_files_that_have_the_keys(tmp_path: Path, old: str, new: str, files: str) -> None:
+    assert refused(tmp_path, old, new).startswith(files)
 
 
 def test_checking_params_imports_nothing_slow() -> None:

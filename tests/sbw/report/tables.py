@@ -8,7 +8,7 @@ from sbw.params import Grid, JumpReLU, Params, Transition, load_params
 from sbw.report.results import Results
 from tests.conftest import ROOT
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = load_params(ROOT)
 TRUE_L0 = 10.95
 
 

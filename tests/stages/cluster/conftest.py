@@ -188,8 +188,8 @@ def tiny(tmp_path: Path) -> Clone:
 
 def copy_project(clone: Clone) -> None:
     """The code that the command needs, without a pipeline."""
-    for name in ("sbw/__init__.py", "sbw/workers.py", "stages/__init__.py", "stages/cli.py",
-                 "params.yaml", ".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config"):  # fmt: skip
+    for name in ("sbw/__init__.py", "sbw/workers.py", "stages/__init__.py", "stages/cli.py", "params.yaml",
+                 "plots/params.yaml", ".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config"):  # fmt: skip
         (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, clone.root / name)
     for package in ("sbw/params", "stages/cluster"):
