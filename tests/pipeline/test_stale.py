@@ -100,7 +100,9 @@ def other(value: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("section", [*load_path(ROOT / "params.yaml"), *load_path(ROOT / FIGURE_PARAMS)])
+@pytest.mark.parametrize(
+    "section", [name for file in ("params.yaml", FIGURE_PARAMS) for name in YAML(typ="safe").load(ROOT / file)]
+)
 def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str) -> None:
     path = reproduced.root / params_file(section)
     original = path.read_bytes()

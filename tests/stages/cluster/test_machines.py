@@ -17,14 +17,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets
 TABLES = ["data/sae/sweep", "data/metrics/sweep", "data/sweep.json", "plots/pairwise_cosine.svg"]
 
 
-@pytest.mark.parametrize("remote", ["s3", "folder"])
-def test_a_sweep_is_one_machines_to_the_byte(
-    machines: Machines, s3: str, remote: str, reproduced: Clone, undisturbed: Clone, tmp_path: Path
+def test_a_sweep_through_s3_is_one_machines_to_the_byte(
+    machines: Machines, s3: str, reproduced: Clone, undisturbed: Clone
 ) -> None:
     clone = Clone(reproduced.root, {**RAY, **CREDENTIALS})
     _forget(clone, "sweep@", "evaluate@sweep")
-    (tmp_path / "shared").mkdir()
-    set_remote(clone, *(["s3://results/sbw", s3] if remote == "s3" else [str(tmp_path / "shared")]))
+    set_remote(clone, "s3://results/sbw", s3)
     printed = clone.stage("cluster", "sweep", "--address", machines.address)
     assert "2 cells ran, 0 were there already, 0 failed" in printed
     assert stages_run(printed) == {"evaluate@sweep"}, "the head ran what follows the cells, and no cell"
@@ -35,7 +33,7 @@ def test_a_sweep_is_one_machines_to_the_byte(
     assert lock(clone) == lock(undisturbed)
 
 
-def test_nothing_is_lost_or_done_twice_when_the_head_dies_is_interrupted_and_loses_a_machine(
+def test_a_shared_folder_loses_nothing_when_the_head_dies_is_interrupted_and_loses_a_machine(
     machines: Machines, tiny: Clone, tmp_path: Path
 ) -> None:
     tiny = Clone(tiny.root, {**RAY, "DIARY": str(machines.diary)})
