@@ -4,10 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from sbw.tables import load_table
-from tests.conftest import Clone, stages_run
+from tests.conftest import ROOT, Clone, stages_run
 
 IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}
 
@@ -127,3 +128,8 @@ def test_metrics_are_about_ten_numbers(reproduced: Clone) -> None:
         "s_n",
     }
     assert all(isinstance(value, (int, float)) for value in metrics.values())
+
+
+def test_dvc_does_not_look_for_pipelines_in_the_environment() -> None:
+    with Repo(str(ROOT)) as repo:
+        assert repo.dvcignore.is_ignored_dir(str(ROOT / ".venv"))
