@@ -28,6 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[1]
 FIGURE_PARAMS = "plots/params.yaml"
 LLM_PARAMS = "stages/llm/params.yaml"
+OTHER_PIPELINES = "stages/*/dvc.yaml"  # DVC reads every one in a clone, whichever it runs
 RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
@@ -142,6 +143,10 @@ class Clone:
                     _set(document, name, values)
             yaml.dump(document, path)
 
+    def add_pipeline(self, name: str) -> None:
+        """Put one beside the main one, which is the only one in a clone."""
+        shutil.copy2(ROOT / name, self.root / name)
+
     def copy(self, to: Path) -> "Clone":
         shutil.copytree(self.root, to, symlinks=True)
         return Clone(to)
@@ -243,7 +248,7 @@ def _check_out(root: Path) -> None:
     clone = Clone(root)
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file() and not any(fnmatchcase(name, pattern) for pattern in RESULTS):
+        if (ROOT / name).is_file() and not any(fnmatchcase(name, pattern) for pattern in (*RESULTS, OTHER_PIPELINES)):
             (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, clone.root / name)
     clone.set_params(QUICK, QUICK_WITHOUT)

@@ -85,6 +85,8 @@ def ran(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which the whole pipeline has run on the tiny model."""
     folder = tmp_path_factory.mktemp("llm_sweep")
     clone = checkout.copy(folder / "sbw")
+    clone.add_pipeline("stages/llm/dvc.yaml")
+    clone.add_pipeline(PIPELINE)
     write_model(folder / "model")
     clone.set_params(VALUES | {"model": str(folder / "model")}, file=LLM_PARAMS)
     wanted = {f"{PIPELINE}:{name}" for name in TRAINED | HELD_OUT | ON_ACTIVATIONS}

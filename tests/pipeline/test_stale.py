@@ -163,6 +163,12 @@ def new_params(stage: PipelineStage) -> bool:
     return any(dep.status() for dep in stage.deps if isinstance(dep, ParamsDependency))
 
 
+@pytest.mark.filterwarnings("ignore")  # of a library below DVC
+def test_no_two_stages_of_any_pipeline_write_the_same() -> None:
+    with Repo(str(ROOT)) as repo:
+        repo.index.check_graph()
+
+
 def pipeline_stages() -> list[PipelineStage]:
     with Repo(str(ROOT)) as repo:
         return list(repo.index.stages)
