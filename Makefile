@@ -17,34 +17,28 @@ help: ## list the targets
 .PHONY: environment
 environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
 
-# An environment with a file that requirements.sha256 does not list is removed, and so is one that was never compared.
-UNCHECKED := $(VENV)/.unchecked
-$(if $(wildcard $(UNCHECKED)),$(shell rm -rf $(VENV)))
-define install
-	touch $(UNCHECKED)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --report $(VENV)/report.json $(1)
-	$(PYTHON) -m stages.installed $(VENV)/report.json || { rm -rf $(VENV); exit 1; }
-	rm $(UNCHECKED)
-	touch $@
-endef
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-$(INSTALLED): requirements.txt requirements.sha256
+$(INSTALLED): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(call install,-r requirements.txt)
+	$(PIP) -r requirements.txt
+	touch $@
 
 $(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
-	$(call install,--no-deps -r requirements-llm.txt)
+	$(PIP) --no-deps -r requirements-llm.txt
+	touch $@
 
 $(INSTALLED)-cluster: $(INSTALLED) requirements-cluster.txt
-	$(call install,--no-deps -r requirements-cluster.txt)
+	$(PIP) --no-deps -r requirements-cluster.txt
+	touch $@
 
 .PHONY: cluster
-cluster: environment $(INSTALLED)-cluster ## the environment of a machine that Ray runs cells on, `python -m stages.cluster`
+cluster: environment $(INSTALLED)-cluster ## the environment of a machine that Ray runs cells on, `python -m sbw cluster`
 
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date
-	python -m stages.check
+	python -m sbw check
 	dvc repro
 
 # In a clone of HEAD, which shares the cache: neither the params here nor the results change.
@@ -68,22 +62,22 @@ plots: repro ## a page of interactive plots that needs no network, dvc_plots/ind
 
 .PHONY: validation
 validation: environment ## the recommendation tried on 32 toys whose L0 is known
-	python -m stages.check
+	python -m sbw check
 	dvc repro stages/validation/dvc.yaml
 
 .PHONY: awkward
 awkward: environment ## … and on 12 toys that are less like the paper's
-	python -m stages.check
+	python -m sbw check
 	dvc repro stages/awkward/dvc.yaml
 
 .PHONY: llm
 llm: environment $(INSTALLED)-llm ## SAEs on a real language model: harvested, trained, evaluated, shown
-	python -m stages.check
+	python -m sbw check
 	dvc repro stages/llm/dvc.yaml
 
 .PHONY: llm-sweep
 llm-sweep: environment $(INSTALLED)-llm ## which L0 of the language model is right: a sweep, probes, a verdict
-	python -m stages.check
+	python -m sbw check
 	dvc repro stages/llm/sweep/dvc.yaml
 
 .PHONY: test

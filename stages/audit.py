@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import run, whole_folder, write_json
+from sbw.run.outputs import whole_folder, write_json
+from sbw.run.stage import run
 
 
 def main(params: Params) -> None:
-    from sbw.audit import AGREEMENTS, AUDIT, audit, in_directory
-    from sbw.evidence import audit_verdicts
-    from sbw.listed import in_folder
-    from sbw.tables import save_table
+    from sbw.files import save_table
+    from sbw.pretrained.listed import in_folder
+    from sbw.verdict.audit import AGREEMENTS, AUDIT, audit, in_directory
+    from sbw.verdict.evidence import audit_verdicts
 
     listed = in_folder(Path(params.audit.folder)) + in_directory(params.audit.hub)
     saes, agreements = audit(listed)

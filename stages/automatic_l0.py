@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from sbw.params import Params
-from stages.cli import run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import run
 
 
 def main(params: Params) -> None:
     import pandas as pd
 
-    from sbw.automatic_l0 import PATH
-    from sbw.tables import save_table
-    from sbw.toy import load_sample, load_toy, true_l0
-    from sbw.workers import in_parallel
+    from sbw.files import save_table
+    from sbw.run.processes import in_parallel
+    from sbw.toy.model import load_sample, load_toy, true_l0
+    from sbw.verdict.automatic_l0 import PATH
 
     section = params.automatic_l0
     place = Path("data/toy", section.toy)
@@ -33,9 +34,10 @@ def main(params: Params) -> None:
 
 def train(params: Params, toy: Any, start: float, folder: Path) -> Any:
     """The SAEs of one start, saved to their folders; returns what steered them."""
-    from sbw.automatic_l0 import AutomaticL0
-    from sbw.saes import initial_sae, save_sae
-    from sbw.training import progress, train_on_toy
+    from sbw.lockstep.toys import progress, train_on_toy
+    from sbw.saes.disk import save_sae
+    from sbw.saes.untrained import initial_sae
+    from sbw.verdict.automatic_l0 import AutomaticL0
 
     section, training = params.automatic_l0, params.training
     steer = AutomaticL0(start, training.steps(), section.d_sae)

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import run
 
 
 def main(params: Params) -> None:
-    from sbw.directory import SCHEMA, pretrained_saes, select
-    from sbw.tables import save_table
+    from sbw.files import save_table
+    from sbw.pretrained.directory import SCHEMA, pretrained_saes, select
 
     saes = pretrained_saes()
     wanted = params.collect_l0

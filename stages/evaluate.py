@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import one_of, run, whole, whole_folder, write_json
+from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.stage import one_of, run
 
 
 def main(params: Params, stage: str, summary: str) -> None:
     one_of("stage", stage, ["train", "sweep"])
 
-    from sbw.evaluation import Subject, evaluate, headline, save_tables, sweep_headline
-    from sbw.experiments.grid import cells
-    from sbw.saes import load_sae, true_sae
-    from sbw.toy import load_sample, load_toy
+    from sbw.metrics.tables import Subject, evaluate, headline, save_tables, sweep_headline
+    from sbw.saes.disk import load_sae
+    from sbw.saes.experiments.grid import cells
+    from sbw.saes.untrained import true_sae
+    from sbw.toy.model import load_sample, load_toy
 
     section = params.sweep if stage == "sweep" else params.train
     toy = load_toy(Path("data/toy", section.toy))

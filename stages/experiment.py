@@ -4,17 +4,18 @@ from importlib import import_module
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import one_of, run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import one_of, run
 
 
 def main(params: Params, name: str) -> None:
     experiment = params.experiments[one_of("experiment", name, list(params.experiments))]
 
-    from sbw.toy import load_toy
-    from sbw.training import train_cells
+    from sbw.lockstep.toys import train_cells
+    from sbw.toy.model import load_toy
 
     toy = load_toy(Path("data/toy", experiment.toy))
-    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, params.training, toy)
+    cells = import_module(f"sbw.saes.experiments.{experiment.kind}").cells(experiment, params.training, toy)
     with whole_folder(Path("data/sae/experiments", name)) as folder:
         train_cells(cells, params.training, lambda cell: folder / cell.folder, name)
 

@@ -4,20 +4,22 @@ from importlib import import_module
 from pathlib import Path
 
 from sbw.params import Mixing, Params
-from stages.cli import one_of, run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import one_of, run
 
 
 def main(params: Params, name: str) -> None:
     experiment = params.experiments[one_of("experiment", name, list(params.experiments))]
 
-    from sbw.evaluation import Subject, evaluate, save_tables
-    from sbw.mixing import MIXING, mixing_table
-    from sbw.saes import load_sae, true_sae
-    from sbw.tables import save_table
-    from sbw.toy import load_sample, load_toy, true_l0
+    from sbw.files import save_table
+    from sbw.metrics.mixing import MIXING, mixing_table
+    from sbw.metrics.tables import Subject, evaluate, save_tables
+    from sbw.saes.disk import load_sae
+    from sbw.saes.untrained import true_sae
+    from sbw.toy.model import load_sample, load_toy, true_l0
 
     toy = load_toy(Path("data/toy", experiment.toy))
-    cells = import_module(f"sbw.experiments.{experiment.kind}").cells(experiment, params.training, toy)
+    cells = import_module(f"sbw.saes.experiments.{experiment.kind}").cells(experiment, params.training, toy)
     saes = [(cell.keys, load_sae(Path("data/sae/experiments", name, cell.folder))) for cell in cells]
     sample = load_sample(toy, Path("data/toy", experiment.toy))
     if isinstance(experiment, Mixing):

@@ -4,14 +4,15 @@ from importlib import import_module
 from pathlib import Path
 
 from sbw.params import Figures, Params
-from stages.cli import one_of, run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import one_of, run
 
 
 def main(params: Params, figure: str, folder: str, name: str) -> None:
     one_of("figure", figure, list(Figures.model_fields))
 
     from sbw.figures.style import save_figure, styled
-    from sbw.tables import load_table
+    from sbw.files import load_table
 
     module = import_module(f"sbw.figures.{figure}")
     tables = [load_table(Path(folder, f"{table}.parquet")) for table in module.TABLES]

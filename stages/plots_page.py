@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import run
 
 VEGA_LITE = "5.8"
 FRAME = """<!doctype html>

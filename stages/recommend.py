@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import run, whole, whole_folder, write_json
+from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.stage import run
 
 SWEEP, OUT = Path("data/metrics/sweep"), Path("data/metrics")
 
 
 def main(params: Params) -> None:
-    from sbw.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
-    from sbw.tables import load_table, save_table
+    from sbw.files import load_table, save_table
+    from sbw.verdict.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
 
     saes, projections = (load_table(SWEEP / f"{name}.parquet") for name in ("saes", "projections"))
     saes, projections = (table[table["variant"] == "trained"] for table in (saes, projections))

@@ -2,19 +2,21 @@
 
 from pathlib import Path
 
+from sbw.files import read_json
 from sbw.params import Mixing, Params
-from stages.cli import read_json, run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import run
 
 PLOTS, METRICS, EXPERIMENTS = Path("plots"), Path("data/metrics"), Path("experiments")
 
 
 def main(params: Params) -> None:
+    from sbw.files import load_table
     from sbw.report.experiment_story import sizes
     from sbw.report.markdown import TITLE, document
     from sbw.report.page import render
     from sbw.report.results import Results
     from sbw.report.story import tell
-    from sbw.tables import load_table
 
     mixing = {name for name, section in params.experiments.items() if isinstance(section, Mixing)}
     folders = {name: METRICS / EXPERIMENTS / name for name in params.experiments} | {"sweep": METRICS / "sweep"}

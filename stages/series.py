@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from sbw.params import Mixing, Params
-from stages.cli import run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import run
 
 METRICS = Path("data/metrics")
 
 
 def main(params: Params) -> None:
-    from sbw import series
-    from sbw.tables import load_table
+    from sbw.figures import series
+    from sbw.files import load_table
 
     names = [name for name, section in params.experiments.items() if isinstance(section, Mixing)]
     mixing = {name: load_table(METRICS / "experiments" / name / "mixing.parquet") for name in names}

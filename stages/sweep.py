@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import one_of, run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import one_of, run
 
 
 def main(params: Params, value: str) -> None:
     ks = {f"{k:g}": k for k in params.sweep.ks}
     sweep = params.sweep.model_copy(update={"ks": [ks[one_of("k", value, list(ks))]]})
 
-    from sbw.experiments.grid import cells
-    from sbw.toy import load_toy
-    from sbw.training import train_cells
+    from sbw.lockstep.toys import train_cells
+    from sbw.saes.experiments.grid import cells
+    from sbw.toy.model import load_toy
 
     toy = load_toy(Path("data/toy", sweep.toy))
     with whole_folder(Path(f"data/sae/sweep/k={value}")) as folder:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import one_of, run, whole_folder, write_json
+from sbw.run.outputs import whole_folder, write_json
+from sbw.run.stage import one_of, run
 
 
 def main(params: Params, name: str) -> None:
@@ -11,11 +12,11 @@ def main(params: Params, name: str) -> None:
 
     import torch
 
-    from sbw.laws import build_toy
-    from sbw.rng import seeded
-    from sbw.tables import save_table
-    from sbw.toy import save_sample, save_toy
-    from sbw.toy_tables import CORRELATIONS, FEATURES, correlation_table, feature_table, toy_stats
+    from sbw.files import save_table
+    from sbw.synthesis.laws import build_toy
+    from sbw.synthesis.statistics import CORRELATIONS, FEATURES, correlation_table, feature_table, toy_stats
+    from sbw.toy.generators import seeded
+    from sbw.toy.model import save_sample, save_toy
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy = build_toy(toy_params, f"toys.{name}")

@@ -3,15 +3,17 @@
 from pathlib import Path
 
 from sbw.params import Params
-from stages.cli import run, whole, whole_folder
+from sbw.run.outputs import whole, whole_folder
+from sbw.run.stage import run
 
 
 def main(params: Params) -> None:
     import pandas as pd
 
-    from sbw.saes import initial_sae, save_sae
-    from sbw.toy import load_toy
-    from sbw.training import progress, train_on_toy
+    from sbw.lockstep.toys import progress, train_on_toy
+    from sbw.saes.disk import save_sae
+    from sbw.saes.untrained import initial_sae
+    from sbw.toy.model import load_toy
 
     train, training = params.train, params.training
     toy = load_toy(Path("data/toy", train.toy))

@@ -124,6 +124,10 @@ class Clone:
         name, *rest = arguments
         return self.run(sys.executable, "-m", f"stages.{name}", *rest, ok=ok)
 
+    def sbw(self, *arguments: str, ok: bool = True) -> str:
+        """Run the command `sbw`."""
+        return self.run(sys.executable, "-m", "sbw", *arguments, ok=ok)
+
     def stage_here(self, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
         """Run a stage in this process, which has SAELens imported already. It may not reach for the network."""
         name, *rest = arguments

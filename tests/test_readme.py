@@ -6,8 +6,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sbw.laws import build_toy
 from sbw.params import ToyParams
+from sbw.synthesis.laws import build_toy
 from tests.conftest import ROOT
 
 README, REPORT = ((ROOT / name).read_text() for name in ("README.md", "plots/report.md"))

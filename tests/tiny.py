@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sbw.llm.corpus import save_corpus, split
-from sbw.rng import drawing_from, seeded
+from sbw.toy.generators import drawing_from, seeded
 
 HOOK, CONTEXT, WIDTH = "blocks.0.hook_out", 16, 16
 HOSTILE = "</script><img src=x onerror=alert(1)>"

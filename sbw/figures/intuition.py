@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sbw.figures.style import BLUE, S_N, new_figure
+from sbw.metrics.theory import DISENTANGLED, MIXED, Mixture
 from sbw.params import FigureSize
-from sbw.theory import DISENTANGLED, MIXED, Mixture
 
 TABLES: list[str] = []
 

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from sbw.figures.series import c_null
 from sbw.figures.style import BLUE, C_DEC, mark_null, mark_true_l0, new_figure, seeds
 from sbw.params import FigureSize
-from sbw.series import c_null
 
 TABLES = ["saes", "projections"]
 

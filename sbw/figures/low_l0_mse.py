@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sbw.figures.series import over_seeds
 from sbw.figures.style import BLUE, ORANGE, new_figure, spread
 from sbw.params import LowL0Mse
-from sbw.series import over_seeds
 
 TABLES = ["saes"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw import series
+from sbw.figures import series
 from sbw.figures.style import GREY, PALETTE, band, mark_true_l0, new_figure, spread
 from sbw.params import FigureSize
 

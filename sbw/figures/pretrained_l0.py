@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sbw.figures.series import public
 from sbw.figures.style import BLUE, ORANGE, new_figure, panels, short
 from sbw.params import PretrainedL0
-from sbw.series import public
 
 TABLES = ["l0"]
 

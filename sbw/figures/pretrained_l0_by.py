@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sbw.figures.series import selected
 from sbw.figures.style import BLUE, GREY, ORANGE, new_figure
 from sbw.params import FigureSize
-from sbw.series import selected
 
 TABLES = ["l0"]
 

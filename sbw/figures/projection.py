@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw import series
+from sbw.figures import series
 from sbw.figures.style import S_N, band, mark_true_l0, new_figure, panels, spread
 from sbw.params import Projection
 

@@ -4,15 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    mark_true_l0,
-    mark_true_l0_across,
-    new_figure,
-    panels,
-)
+from sbw.figures.style import BLUE, GREY, ORANGE, mark_true_l0, mark_true_l0_across, new_figure, panels
 from sbw.params import Panels
 
 TABLES = ["curves", "sensitivity"]

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw import series
+from sbw.figures import series
 
 PALETTE = sns.color_palette("colorblind")
 """Series told apart by colour; colour-blind-safe."""

@@ -18,8 +18,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sbw.llm.model import Model, special_tokens
-from sbw.rng import seeded
-from sbw.workers import in_parallel, processors
+from sbw.run.processes import in_parallel, processors
+from sbw.toy.generators import seeded
 
 SHARD = 1024
 """Contexts a shard."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sbw.tables import column, save_table
+from sbw.files import column, save_table
 
 SCHEMA = pa.schema(
     [

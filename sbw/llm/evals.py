@@ -11,13 +11,13 @@ from sae_lens import SAE, ActivationsStore
 from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.training.activation_scaler import ActivationScaler
 
-from sbw.listed import Listed
+from sbw.files import column
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.model import Model
 from sbw.llm.subjects import require_fit
 from sbw.params import EvalBatches
-from sbw.tables import column
-from sbw.workers import in_parallel, processors
+from sbw.pretrained.listed import Listed
+from sbw.run.processes import in_parallel, processors
 
 GROUPS = {
     "reconstruction quality": {

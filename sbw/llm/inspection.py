@@ -15,8 +15,8 @@ from sae_lens import SAE
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from sbw.files import column
 from sbw.llm.model import Model, special_tokens
-from sbw.tables import column
 
 L0 = pa.schema(
     [

@@ -19,15 +19,16 @@ from sae_lens import SAE
 from torch import Tensor
 from tqdm import tqdm
 
-from sbw.audit import MATCHED_UP_TO
+from sbw.files import column
 from sbw.llm.sweep import DENSE, Cell
+from sbw.lockstep.device import pick_device
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import StreamedProjections
-from sbw.saes import load_sae, pick_device
-from sbw.tables import column
-from sbw.workers import in_parallel, processors
+from sbw.run.processes import in_parallel, processors
+from sbw.saes.disk import load_sae
+from sbw.verdict.audit import MATCHED_UP_TO
 
 OF_EVALS = {
     "ce_loss_score": "share of the loss that zeros cost and the SAE gives back",

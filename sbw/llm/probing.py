@@ -26,9 +26,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm import tqdm
 
+from sbw.files import column
 from sbw.llm.model import Model
-from sbw.tables import column
-from sbw.workers import in_parallel, processors
+from sbw.run.processes import in_parallel, processors
 
 MEASURES = {
     "f1": "F1 on the test set, weighted by the classes' sizes",

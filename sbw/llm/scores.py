@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sbw.l0 import DRAWS, INTERVAL, Floats
-from sbw.tables import column
+from sbw.files import column
+from sbw.verdict.rule import DRAWS, INTERVAL, Floats
 
 SCORES = pa.schema(
     [

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from sae_lens import SAE
 
-from sbw.directory import pretrained_saes
-from sbw.listed import Listed, in_folder
 from sbw.llm.model import Model, require_hook
+from sbw.pretrained.directory import pretrained_saes
+from sbw.pretrained.listed import Listed, in_folder
 
 MATCH_COLUMNS = ["model", "release", "sae_id", "l0", "variance_explained", "neuronpedia_id"]
 

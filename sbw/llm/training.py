@@ -16,10 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sbw.llm.activations import shuffled
+from sbw.lockstep.device import pick_device
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params import LlmSae, LlmTraining
-from sbw.saes import initial_jumprelu_sae, initial_sae, load_sae, pick_device, save_sae
-from sbw.workers import in_parallel, processors
+from sbw.run.processes import in_parallel, processors
+from sbw.saes.disk import load_sae, save_sae
+from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
 
 _BANDWIDTH, _INITIAL_THRESHOLD = 2.0, 0.1
 """Of JumpReLU, as in the toy experiment, on activations of the same mean norm √d."""

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sbw.workers import forked
+from sbw.run.processes import forked
 
 Chunk = Sequence[Float[Tensor, "w b"]]
 """Some batches, one after another."""

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sbw.gating import where_above
+from sbw.lockstep.gating import where_above
 from sbw.lockstep.replicas import Replicas, Scratch, Trained
 from sbw.lockstep.selection import KthLargest
-from sbw.lockstep.transition import schedule_of
+from sbw.saes.transition import schedule_of
 
 
 class _Revived(NamedTuple):

@@ -16,7 +16,7 @@ from torch.nn.functional import embedding_bag
 
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.replicas import Scratch
-from sbw.lockstep.transition import schedule_of
+from sbw.saes.transition import schedule_of
 
 DENSITY = 0.12
 """Share of the latents active from which on all of them are as fast."""

@@ -24,10 +24,10 @@ from sbw.lockstep.ahead import Chunk, drawn_ahead
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.jumprelu import JumpReLUReplicas
 from sbw.lockstep.replicas import Diverged, Replicas, StepLog, Trained
-from sbw.lockstep.schedule import constant
 from sbw.lockstep.sparse import SparseBatchTopK, is_faster
-from sbw.lockstep.transition import TransitionTrainingSAE
-from sbw.workers import can_fork, in_parallel, one_thread, processors
+from sbw.run.processes import can_fork, in_parallel, one_thread, processors
+from sbw.saes.schedule import constant
+from sbw.saes.transition import TransitionTrainingSAE
 
 Stream = Iterator[Float[Tensor, "b d"]]
 """Activations, a batch at a time; the transpose of a contiguous [d b] is taken without a copy."""

@@ -3,10 +3,9 @@
 Imports no torch, so that a bad file is refused before anything slow begins.
 """
 
-from sbw.params.base import ParamsError
 from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0
-from sbw.params.document import Params, load_document, load_params
+from sbw.params.document import Params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
 from sbw.params.llm import (
     EvalBatches,
@@ -79,7 +78,6 @@ __all__ = [
     "PanelPerK",
     "Panels",
     "Params",
-    "ParamsError",
     "PretrainedL0",
     "Probing",
     "Projection",
@@ -95,6 +93,4 @@ __all__ = [
     "Transition",
     "Validation",
     "ZipfFiring",
-    "load_document",
-    "load_params",
 ]

@@ -12,10 +12,6 @@ Patterns = Annotated[list[str], Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
 
-class ParamsError(ValueError):
-    """The params do not say what the pipeline needs; the message names the keys."""
-
-
 class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True

@@ -1,4 +1,4 @@
-"""The section `cluster`: what a cell of a sweep is given by `python -m stages.cluster`. No stage reads it."""
+"""The section `cluster`: what a cell of a sweep is given by `python -m sbw cluster`. No stage reads it."""
 
 from typing import Annotated, Self
 

@@ -1,10 +1,19 @@
 """The sections on the theory and on public SAEs."""
 
+from sbw.metrics.theory import (
+    ACTIVE_MEAN,
+    DISENTANGLED,
+    MIXED,
+    PAPER_ALPHA,
+    PAPER_BOTH,
+    PAPER_FIRST,
+    best_alpha,
+    top1_loss,
+)
 from sbw.report.experiment_claims import public_claims, selected
 from sbw.report.results import Results
 from sbw.report.section import Picture, Section, Table, knobs
 from sbw.report.words import count, number, plain
-from sbw.theory import ACTIVE_MEAN, DISENTANGLED, MIXED, PAPER_ALPHA, PAPER_BOTH, PAPER_FIRST, best_alpha, top1_loss
 
 
 def theory(_: Results) -> Section:

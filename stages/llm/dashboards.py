@@ -3,17 +3,18 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import run
 
 OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
+    from sbw.files import load_table
     from sbw.llm.activations import open_store
     from sbw.llm.dashboards import dashboard
     from sbw.llm.model import label, load_model
-    from sbw.saes import load_sae
-    from sbw.tables import load_table
+    from sbw.saes.disk import load_sae
 
     focus, shown = llm.focus, llm.dashboards
     features = load_table(OUT / "features.parquet").query("sae == @focus").set_index("latent")

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole, write_json
+from sbw.run.outputs import whole, write_json
+from sbw.run.stage import run
 
 OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
+    from sbw.files import save_table
     from sbw.llm.evals import EVALS, FEATURES, evaluate, headline
     from sbw.llm.model import load_model
     from sbw.llm.subjects import subjects
-    from sbw.tables import save_table
 
     found = subjects(OUT / "sae", llm.evals.folders, llm.evals.release, llm.evals.sae_id)
     model = load_model(OUT / "model", llm.model_class, llm.dtype)

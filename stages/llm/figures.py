@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import run
 
 DATA = Path("data/llm")
 
@@ -11,7 +12,7 @@ DATA = Path("data/llm")
 def main(llm: Llm) -> None:
     from sbw.figures.llm import comparison, consistency, cosine, density, l0, scatter
     from sbw.figures.style import save_figure, styled
-    from sbw.tables import load_table
+    from sbw.files import load_table
 
     size, focus = llm.figures, llm.focus
     features, evals = load_table(DATA / "features.parquet"), load_table(DATA / "evals.parquet")

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole, whole_folder, write_json
+from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.stage import run
 
 CORPUS = Path("data/llm/corpus/train")
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole, whole_folder, write_json
+from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.stage import run
 
 OUT = Path("data/llm")
 
@@ -11,11 +12,11 @@ OUT = Path("data/llm")
 def main(llm: Llm) -> None:
     from transformers import AutoModelForCausalLM
 
+    from sbw.files import save_table
     from sbw.llm.activations import open_store
     from sbw.llm.inspection import L0, VARIANTS, Task, l0_histogram, own_loss, variants
     from sbw.llm.model import load_model, pick_dtype
-    from sbw.saes import load_sae
-    from sbw.tables import save_table
+    from sbw.saes.disk import load_sae
 
     size = llm.evals.batch_size
     model = load_model(OUT / "model", llm.model_class, llm.dtype)

@@ -3,8 +3,10 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sbw.params import Params, Validation, load_document
-from stages.cli import one_of, run, whole_folder
+from sbw.params import Params, Validation
+from sbw.run.loading import load_document
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import one_of, run
 
 
 def main(_: Params, file: str, name: str, out: str) -> None:
@@ -13,13 +15,13 @@ def main(_: Params, file: str, name: str, out: str) -> None:
 
     import torch
 
-    from sbw.evaluation import Subject, evaluate, save_tables
-    from sbw.experiments.grid import cells
-    from sbw.laws import build_toy
-    from sbw.rng import seeded
-    from sbw.saes import load_sae
-    from sbw.toy import Sample
-    from sbw.training import train_cells
+    from sbw.lockstep.toys import train_cells
+    from sbw.metrics.tables import Subject, evaluate, save_tables
+    from sbw.saes.disk import load_sae
+    from sbw.saes.experiments.grid import cells
+    from sbw.synthesis.laws import build_toy
+    from sbw.toy.generators import seeded
+    from sbw.toy.model import Sample
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy = build_toy(params.toys[name], f"toys.{name}")

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from sbw.params import Params, Validation, load_document
-from stages.cli import run, whole, whole_folder, write_json
+from sbw.params import Params, Validation
+from sbw.run.loading import load_document
+from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.stage import run
 
 OUT = Path("data/metrics")
 
@@ -14,8 +16,8 @@ def main(_: Params, file: str, measured: str, name: str) -> None:
 
     import pandas as pd
 
-    from sbw.tables import load_table, save_table
-    from sbw.validation import RECOMMENDED, TRIED, scores, told, tried
+    from sbw.files import load_table, save_table
+    from sbw.verdict.trials import RECOMMENDED, TRIED, scores, told, tried
 
     recommended, curves = [], []
     for toy, section in params.toys.items():

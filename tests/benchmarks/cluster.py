@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.conftest import Clone
-from tests.stages.cluster.conftest import CREDENTIALS, RAY, Machines, copy_project, s3_server, set_remote
+from tests.sbw.run.cluster.conftest import CREDENTIALS, RAY, Machines, copy_project, s3_server, set_remote
 
 PIPELINE = """stages:
   source:
     cmd: mkdir -p data && echo source > data/source
     deps:
-      - stages/cli.py
+      - stages/__init__.py
     outs:
       - data/source
   cell:
@@ -140,7 +140,7 @@ def scale(folder: Path, cells: int, cell_seconds: float) -> None:
         clone = project(place / "head", cells, BUSY.format(seconds=cell_seconds), str(place / "remote"))
         with cluster(names) as machines:
             start = time.monotonic()
-            clone.stage("cluster", "cell", "--address", machines.address)
+            clone.sbw("cluster", "cell", "--address", machines.address)
             took = time.monotonic() - start
         print(f"{len(names)} machines: {took:.0f} s in all")
         for path in sorted((clone.root / "cluster_logs").iterdir()):

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.sparse import SparseBatchTopK, is_faster
-from sbw.rng import seeded
-from sbw.saes import initial_sae
+from sbw.saes.untrained import initial_sae
+from sbw.toy.generators import seeded
 
 DENSITIES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 SHAPES = ((100, 50), (40, 100), (128, 128), (128, 256), (64, 512), (256, 256), (256, 512), (256, 1024), (576, 2304))

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from sbw.llm.activations import shuffled
 from sbw.lockstep.trainer import train_lockstep
-from sbw.params import Llm, LlmTraining, load_document
-from sbw.rng import seeded
-from sbw.saes import initial_sae
+from sbw.params import Llm, LlmTraining
+from sbw.run.loading import load_document
+from sbw.saes.untrained import initial_sae
+from sbw.toy.generators import seeded
 
 D_IN, K = 576, 25
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from sae_lens.synthetic import train_toy_sae
 
-from sbw.laws import build_toy
 from sbw.lockstep.trainer import train_lockstep
-from sbw.params import load_params
-from sbw.rng import drawing_from, seeded
-from sbw.saes import initial_sae
-from sbw.toy import Toy
-from sbw.workers import in_parallel, processors
+from sbw.run.loading import load_params
+from sbw.run.processes import in_parallel, processors
+from sbw.saes.untrained import initial_sae
+from sbw.synthesis.laws import build_toy
+from sbw.toy.generators import drawing_from, seeded
+from sbw.toy.model import Toy
 
 BATCH, K, LR = 1024, 11, 3e-4
 

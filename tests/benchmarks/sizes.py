@@ -21,13 +21,13 @@ import torch
 from sae_lens import BatchTopKTrainingSAE, LoggingConfig
 from sae_lens.synthetic import SyntheticSAERunner, SyntheticSAERunnerConfig, train_toy_sae
 
-from sbw.laws import build_toy
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params import ToyParams
-from sbw.rng import drawing_from, seeded
-from sbw.saes import initial_sae
-from sbw.toy import Toy
-from sbw.workers import in_parallel, processors
+from sbw.run.processes import in_parallel, processors
+from sbw.saes.untrained import initial_sae
+from sbw.synthesis.laws import build_toy
+from sbw.toy.generators import drawing_from, seeded
+from sbw.toy.model import Toy
 
 BATCH, LR = 1024, 3e-4
 WIDTHS = {50: 100, 200: 128, 1024: 256, 16384: 768}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sbw.tables import load_table
+from sbw.files import load_table
 from tests.conftest import Clone, stages_run
 
 AWKWARD: dict[str, Any] = {

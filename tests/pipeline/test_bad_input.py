@@ -47,7 +47,7 @@ def test_broken_yaml_is_named_by_dvc_and_by_the_stages(fresh: Clone) -> None:
     before = outputs(fresh)
     (fresh.root / "params.yaml").write_text("k: [11\n")
     assert "params.yaml" in fresh.dvc("repro", ok=False)
-    output = fresh.stage("check", ok=False)
+    output = fresh.sbw("check", ok=False)
     assert "params.yaml is not valid YAML" in output
     assert "Traceback" not in output
     assert outputs(fresh) == before

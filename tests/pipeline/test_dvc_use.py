@@ -7,7 +7,7 @@ from pathlib import Path
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from sbw.tables import load_table
+from sbw.files import load_table
 from tests.conftest import ROOT, Clone, stages_run
 
 IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}

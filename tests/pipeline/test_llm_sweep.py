@@ -16,7 +16,7 @@ from dvc.repo import Repo
 from dvc.repo.index import Index
 from ruamel.yaml import YAML
 
-from sbw.tables import load_table
+from sbw.files import load_table
 from tests.conftest import LLM_PARAMS, Clone, stages_run
 from tests.pipeline.test_stale import each_file_parsed_once, leaves, new_params, other, plan
 from tests.tiny import CONTEXT, HOOK, write_model

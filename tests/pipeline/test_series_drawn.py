@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from sbw.figures.style import styled
-from sbw.params import load_params
-from sbw.tables import load_table
+from sbw.files import load_table
+from sbw.run.loading import load_params
 from tests.conftest import Clone
 
 

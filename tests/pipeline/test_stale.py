@@ -1,6 +1,5 @@
 """Which stages each key of the params, and each module, makes stale: exactly those that read it, and what follows."""
 
-import ast
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
-from sbw.params import load_params
 from tests.conftest import FIGURE_PARAMS, ROOT, Clone, params_file
 
 IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}
@@ -167,79 +165,3 @@ def new_params(stage: PipelineStage) -> bool:
 def test_no_two_stages_of_any_pipeline_write_the_same() -> None:
     with Repo(str(ROOT)) as repo:
         repo.index.check_graph()
-
-
-def pipeline_stages() -> list[PipelineStage]:
-    with Repo(str(ROOT)) as repo:
-        return list(repo.index.stages)
-
-
-def imported(path: Path) -> Iterator[Path]:
-    """The project's own modules that a file imports, anywhere in it.
-
-    Those that check params.yaml are left out: they compute nothing, and DVC tracks the values that they check.
-    """
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            module = ROOT / f"{name.replace('.', '/')}.py"
-            if name.split(".")[0] in ("sbw", "stages") and name.split(".")[1:2] != ["params"] and module.exists():
-                yield module
-
-
-def closure(entries: set[Path]) -> set[Path]:
-    found: set[Path] = set()
-    while entries:
-        found |= entries
-        entries = {module for entry in entries for module in imported(entry)} - found
-    return found
-
-
-def in_full(modules: set[Path]) -> set[Path]:
-    """With the whole package where some of it is imported, for the packages that stages depend on whole."""
-    whole = [ROOT / "sbw" / name for name in ("lockstep", "metrics", "report")]
-    return modules | {
-        path
-        for package in whole
-        if any(package in module.parents for module in modules)
-        for path in package.rglob("*.py")
-        if path.name != "__init__.py"
-    }
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_each_stage_depends_on_exactly_the_code_that_it_imports() -> None:
-    for stage in pipeline_stages():
-        _, _, module, *arguments = str(stage.cmd).split()
-        entries = {ROOT / f"{module.replace('.', '/')}.py"}
-        if module == "stages.figures":  # imports the figure's module by its name
-            entries.add(ROOT / f"sbw/figures/{arguments[0]}.py")
-        if module.startswith("stages.experiment"):  # and an experiment's by its kind
-            kind = load_params(ROOT).experiments[arguments[0]].kind
-            entries.add(ROOT / f"sbw/experiments/{kind}.py")
-        names = [name for dep in stage.deps if (name := str(dep)).startswith(("sbw/", "stages/"))]
-        paths = [ROOT / name for name in names if not name.endswith((".yaml", ".js"))]
-        listed = {file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])}
-        assert {path for path in listed if path.name != "__init__.py"} == in_full(closure(entries)), stage.name
-
-
-def test_packages_import_nothing_that_a_stage_would_have_to_list() -> None:
-    for path in {*ROOT.glob("sbw/**/__init__.py"), *ROOT.glob("stages/*/__init__.py")} - {
-        ROOT / "sbw/params/__init__.py"
-    }:
-        assert [type(node) for node in ast.parse(path.read_text()).body] == [ast.Expr], path
-    # That of the stages ends them with DVC, which changes no output: it may do so by Python alone.
-    assert list(imported(ROOT / "stages/__init__.py")) == []
-
-
-def test_library_knows_neither_dvc_nor_the_stages_and_only_stages_import_figures() -> None:
-    for path in ROOT.glob("sbw/**/*.py"):
-        names = {name for name in path.read_text().split() if name in ("dvc", "stages")}
-        assert not names, path
-        if "figures" not in path.parts:
-            assert all("figures" not in module.parts for module in imported(path)), path

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from sbw.params import Params, ParamsError, load_params
+from sbw.params import Params
+from sbw.run.errors import UserError
+from sbw.run.loading import load_params
 from tests.conftest import FIGURE_PARAMS, Clone, params_file
 
 # Small enough for a run to take a second; what is drawn is put over it.
@@ -164,7 +166,7 @@ def _loaded(folder: Path) -> Params | str:
     """The params, or why they are refused."""
     try:
         return load_params(folder)
-    except ParamsError as error:
+    except UserError as error:
         return str(error)
 
 

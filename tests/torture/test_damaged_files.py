@@ -12,14 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from sbw.laws import build_toy
-from sbw.params import load_params
-from sbw.rng import seeded
-from sbw.saes import initial_sae, load_sae, save_sae
-from sbw.tables import load_table, save_table
-from sbw.tensors import load_tensors
-from sbw.toy import load_toy, save_sample, save_toy
-from stages.cli import read_json
+from sbw.files import load_table, load_tensors, read_json, save_table
+from sbw.run.loading import load_params
+from sbw.saes.disk import load_sae, save_sae
+from sbw.saes.untrained import initial_sae
+from sbw.synthesis.laws import build_toy
+from sbw.toy.generators import seeded
+from sbw.toy.model import load_toy, save_sample, save_toy
 from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import outputs
 

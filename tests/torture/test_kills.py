@@ -34,7 +34,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(fresh: Clone, undisturbed: Clon
     draw, kills, mended, status = random.Random(life), 0, 0, 1
     targets = TARGETS if torture else TARGETS[:1]
     while status:
-        mended += "was cut off by a kill" in fresh.stage("check")
+        mended += "was cut off by a kill" in fresh.sbw("check")
         finished = set(lock(fresh))
         kill_after = draw.uniform(0, LATEST_KILL) if kills < KILLS[torture] else None
         status, output = _repro(fresh, targets, kill_after, draw)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sbw.params import load_params
+from sbw.run.loading import load_params
 from tests.conftest import Clone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of processes from /proc")

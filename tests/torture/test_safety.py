@@ -13,13 +13,13 @@ import pytest
 import torch
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
-from sbw.audit import audit
-from sbw.listed import in_folder
-from sbw.params import load_params
-from sbw.saes import initial_sae, load_sae, save_sae
-from sbw.tables import load_table
-from sbw.tensors import load_tensors
-from stages.cli import printable, read_json
+from sbw.files import load_table, load_tensors, read_json
+from sbw.pretrained.listed import in_folder
+from sbw.run.errors import printable
+from sbw.run.loading import load_params
+from sbw.saes.disk import load_sae, save_sae
+from sbw.saes.untrained import initial_sae
+from sbw.verdict.audit import audit
 from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import outputs, refusal
 
@@ -105,7 +105,7 @@ def test_hostile_names_of_the_directory_are_shown_as_text(reproduced: Clone, mon
     known = next(one for one in releases if any(one.expected_l0.values()) and any(one.neuronpedia_id.values()))
     directory = {"known": known, **{str(i): _renamed(known, name) for i, name in enumerate(HOSTILE)}}
     monkeypatch.setattr("sae_lens.loading.pretrained_saes_directory.get_pretrained_saes_directory", lambda: directory)
-    monkeypatch.setattr("sbw.directory.get_pretrained_saes_directory", lambda: directory)
+    monkeypatch.setattr("sbw.pretrained.directory.get_pretrained_saes_directory", lambda: directory)
     for stage in (["collect_l0"], ["series"], ["report"]):
         reproduced.stage_here(monkeypatch, *stage)
     for figure in ("pretrained_l0", "pretrained_l0_by"):

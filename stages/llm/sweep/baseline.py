@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import run
 
 OUT = Path("data/llm/probing")
 
 
 def main(llm: Llm) -> None:
+    from sbw.files import save_table
     from sbw.llm.probing import BASELINE, baseline, over_datasets
-    from sbw.tables import save_table
 
     probing = llm.probing
     rows = over_datasets(

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from sbw.files import read_json
 from sbw.params import Llm
-from stages.cli import read_json, run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import run
 
 DATA = Path("data/llm")
 
@@ -13,8 +15,8 @@ def main(llm: Llm) -> None:
 
     from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
     from sbw.figures.style import save_figure, styled
+    from sbw.files import load_table
     from sbw.llm.sweep import folder_of, recommended
-    from sbw.tables import load_table
 
     size, folders = llm.sweep.figures, [DATA / "sweep/measured" / folder_of(k) for k in llm.sweep.ks]
     saes, histograms, latents = (

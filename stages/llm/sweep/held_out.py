@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import run
 
 OUT = Path("data/llm")
 

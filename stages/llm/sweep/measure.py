@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import one_of, run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import one_of, run
 
 OUT = Path("data/llm")
 
@@ -12,13 +13,13 @@ def main(llm: Llm, value: str) -> None:
     ks = {f"{k:g}": k for k in llm.sweep.ks}
     k = ks[one_of("k", value, list(ks))]
 
-    from sbw.listed import Listed
+    from sbw.files import save_table
     from sbw.llm.activations import load_activations
     from sbw.llm.evals import evaluate
     from sbw.llm.measuring import SCHEMAS, measure, with_evals
     from sbw.llm.model import load_model
     from sbw.llm.sweep import Cell, folder_of
-    from sbw.tables import save_table
+    from sbw.pretrained.listed import Listed
 
     saes, cells = OUT / "sweep/sae", [Cell(k, seed) for seed in llm.sweep.seeds]
     tables = measure(cells, saes, load_activations(OUT / "sweep/held_out"), llm.sweep.groups, llm.sweep.bins)

@@ -4,7 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import one_of, run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import one_of, run
 
 OUT = Path("data/llm")
 
@@ -15,10 +16,10 @@ def main(llm: Llm, value: str) -> None:
 
     import pandas as pd
 
+    from sbw.files import save_table
     from sbw.llm.probing import PROBES, over_datasets, probe
     from sbw.llm.sweep import Cell, folder_of
-    from sbw.saes import load_sae
-    from sbw.tables import save_table
+    from sbw.saes.disk import load_sae
 
     tables = []
     for cell in [Cell(k, seed) for seed in llm.sweep.seeds]:

@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole, whole_folder, write_json
+from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.stage import run
 
 OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 
@@ -12,9 +13,9 @@ OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 def main(llm: Llm) -> None:
     import pandas as pd
 
-    from sbw.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
+    from sbw.files import load_table, save_table
     from sbw.llm.sweep import folder_of, headline
-    from sbw.tables import load_table, save_table
+    from sbw.verdict.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
 
     folders = [OUT / "measured" / folder_of(k) for k in llm.sweep.ks]
     saes, projections, stability = (

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Llm
-from stages.cli import run, whole, write_json
+from sbw.run.outputs import whole, write_json
+from sbw.run.stage import run
 
 OUT = Path("data/llm")
 
@@ -11,9 +12,9 @@ OUT = Path("data/llm")
 def main(llm: Llm) -> None:
     import pandas as pd
 
+    from sbw.files import load_table, save_table
     from sbw.llm.scores import SCORES, headline, scores
     from sbw.llm.sweep import folder_of
-    from sbw.tables import load_table, save_table
 
     names = [folder_of(k) for k in llm.sweep.ks]
     probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)

@@ -2,19 +2,21 @@
 
 from pathlib import Path
 
+from sbw.files import read_json
 from sbw.params import Llm
-from stages.cli import read_json, run, whole
+from sbw.run.outputs import whole
+from sbw.run.stage import run
 
 OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
+    from sbw.files import load_table
     from sbw.llm.activations import open_store
     from sbw.llm.model import label, load_model
     from sbw.llm.sweep import Cell, folder_of, recommended
     from sbw.llm.texts import Column, page, read_texts
-    from sbw.saes import load_sae
-    from sbw.tables import load_table
+    from sbw.saes.disk import load_sae
 
     shown, size = llm.sweep.texts, llm.harvest.batch_size
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))

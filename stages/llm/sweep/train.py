@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.params import Llm, LlmBatchTopK
-from stages.cli import one_of, run, whole_folder
+from sbw.run.outputs import whole_folder
+from sbw.run.stage import one_of, run
 
 
 def main(llm: Llm, value: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.style import styled
-from sbw.params import load_params
+from sbw.run.loading import load_params
 from tests.conftest import ROOT
 
 PARAMS = load_params(ROOT).figures

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from sbw.theory import DISENTANGLED, MIXED
+from sbw.metrics.theory import DISENTANGLED, MIXED
 from tests.sbw.figures.drawn import (
     PARAMS,
     SAES,

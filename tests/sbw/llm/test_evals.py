@@ -9,12 +9,12 @@ from sae_lens import ActivationsStore
 from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.training.activation_scaler import ActivationScaler
 
-from sbw.listed import Listed, in_folder
+from sbw.files import load_table, save_table
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.evals import EVALS, FEATURES, GROUPS, evaluate, headline
 from sbw.llm.model import Model
 from sbw.params import LlmEvals
-from sbw.tables import load_table, save_table
+from sbw.pretrained.listed import Listed, in_folder
 from tests.tiny import CONTEXT, random_sae
 
 PARAMS = LlmEvals(folders=[], release="", sae_id=".*", batch_size=3, reconstruction_batches=2, sparsity_batches=4)

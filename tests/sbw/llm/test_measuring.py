@@ -9,6 +9,7 @@ import torch
 from sae_lens import SAE, ActivationsStore
 from torch import Tensor
 
+from sbw.files import load_table, save_table
 from sbw.llm import measuring
 from sbw.llm.held_out import tokens_in
 from sbw.llm.measuring import SCHEMAS, measure, stability_rows, with_evals
@@ -19,9 +20,8 @@ from sbw.metrics.projection import decoder_projections, nth_projections, samplin
 from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import RELATIVE_ERROR
-from sbw.rng import seeded
-from sbw.saes import load_sae
-from sbw.tables import load_table, save_table
+from sbw.saes.disk import load_sae
+from sbw.toy.generators import seeded
 from tests.tiny import random_sae
 
 CELLS = [Cell(4.0, 0), Cell(4.0, 1)]

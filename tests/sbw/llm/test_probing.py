@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sbw.files import save_table
 from sbw.llm import probing
 from sbw.llm.model import Model
 from sbw.llm.probing import (
@@ -21,7 +22,6 @@ from sbw.llm.probing import (
     require_datasets,
     write_activations,
 )
-from sbw.tables import save_table
 from tests.tiny import HOOK, random_sae
 
 DATASETS = ["119_us_state_TX", "41_truthqa_tf"]

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sbw.files import load_table, save_table
 from sbw.llm.probing import PROBES
 from sbw.llm.scores import SCORES, headline, scores
-from sbw.tables import load_table, save_table
 
 
 def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

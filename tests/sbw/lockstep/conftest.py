@@ -2,9 +2,9 @@
 
 import pytest
 
-from sbw.laws import build_toy
-from sbw.params import load_params
-from sbw.toy import Toy
+from sbw.run.loading import load_params
+from sbw.synthesis.laws import build_toy
+from sbw.toy.model import Toy
 from tests.conftest import ROOT
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sbw.lockstep.ahead import AHEAD, Chunk, drawn_ahead
-from sbw.workers import in_parallel, one_thread
+from sbw.run.processes import in_parallel, one_thread
 
 CHUNKS = 3 * AHEAD
 

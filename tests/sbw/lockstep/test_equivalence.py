@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sbw.lockstep.trainer import Layout
-from sbw.rng import seeded
-from sbw.toy import Toy
+from sbw.toy.generators import seeded
+from sbw.toy.model import Toy
 from tests.sbw.lockstep.trainers import (
     SAE,
     batches,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sbw.lockstep.selection import KthLargest
-from sbw.rng import seeded
+from sbw.toy.generators import seeded
 
 
 @given(

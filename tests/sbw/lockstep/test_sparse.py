@@ -6,10 +6,10 @@ import torch
 from sbw.lockstep import trainer
 from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.jumprelu import JumpReLUReplicas
-from sbw.lockstep.schedule import KSchedule
 from sbw.lockstep.sparse import DENSITY, SparseBatchTopK, is_faster
-from sbw.saes import initial_transition_sae
-from sbw.toy import Toy
+from sbw.saes.schedule import KSchedule
+from sbw.saes.untrained import initial_transition_sae
+from sbw.toy.model import Toy
 from tests.sbw.lockstep.trainers import SAE, batches, batchtopk, jumprelu, largest_difference, trained_in_lockstep
 
 

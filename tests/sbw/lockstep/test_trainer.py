@@ -9,8 +9,8 @@ from sae_lens.saes.sae import TrainStepInput
 
 from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CHUNK, STEER_EVERY, CurvePoint, Layout, train_lockstep
-from sbw.saes import initial_sae
-from sbw.toy import Toy
+from sbw.saes.untrained import initial_sae
+from sbw.toy.model import Toy
 from tests.sbw.lockstep.trainers import (
     LR,
     SAE,

@@ -8,10 +8,11 @@ import torch
 from sae_lens import SAE as AnySAE
 from sae_lens import TrainingSAE
 
-from sbw.lockstep.schedule import KSchedule
-from sbw.lockstep.transition import TransitionTrainingSAE, TransitionTrainingSAEConfig, schedule_of
-from sbw.saes import initial_transition_sae, save_sae
-from sbw.toy import Toy
+from sbw.saes.disk import save_sae
+from sbw.saes.schedule import KSchedule
+from sbw.saes.transition import TransitionTrainingSAE, TransitionTrainingSAEConfig, schedule_of
+from sbw.saes.untrained import initial_transition_sae
+from sbw.toy.model import Toy
 from tests.sbw.lockstep.trainers import (
     batches,
     batchtopk,

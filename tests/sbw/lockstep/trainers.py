@@ -18,8 +18,8 @@ from sae_lens.training.sae_trainer import SAETrainer
 from torch import Tensor
 
 from sbw.lockstep.trainer import train_lockstep
-from sbw.rng import drawing_from, seeded
-from sbw.toy import Toy
+from sbw.toy.generators import drawing_from, seeded
+from sbw.toy.model import Toy
 
 LR = 3e-4
 SAE: TypeAlias = TrainingSAE[Any]

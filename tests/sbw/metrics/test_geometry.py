@@ -4,14 +4,8 @@ import pytest
 import torch
 from sae_lens.synthetic import mean_correlation_coefficient
 
-from sbw.metrics.geometry import (
-    cosine_similarities,
-    match_features,
-    mixing,
-    null_pairwise_cosine,
-    pairwise_cosine,
-)
-from sbw.rng import seeded
+from sbw.metrics.geometry import cosine_similarities, match_features, mixing, null_pairwise_cosine, pairwise_cosine
+from sbw.toy.generators import seeded
 
 
 def test_orthonormal_rows_have_none() -> None:

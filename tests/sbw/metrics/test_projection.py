@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
-from sbw.rng import seeded
+from sbw.toy.generators import seeded
 
 
 def s_n(x: Tensor, W_dec: Tensor, b_dec: Tensor) -> Tensor:

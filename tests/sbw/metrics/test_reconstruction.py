@@ -5,7 +5,7 @@ import torch
 from sae_lens.evals import ExplainedVarianceCalculator
 
 from sbw.metrics.reconstruction import reconstruction
-from sbw.rng import seeded
+from sbw.toy.generators import seeded
 
 
 def test_by_hand() -> None:

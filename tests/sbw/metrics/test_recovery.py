@@ -4,11 +4,11 @@ import pytest
 from sae_lens import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
 from sae_lens.synthetic import init_sae_to_match_feature_dict
 
-from sbw.laws import build_toy
 from sbw.metrics.recovery import recovery
-from sbw.params import load_params
-from sbw.rng import seeded
-from sbw.toy import true_l0
+from sbw.run.loading import load_params
+from sbw.synthesis.laws import build_toy
+from sbw.toy.generators import seeded
+from sbw.toy.model import true_l0
 from tests.conftest import ROOT
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sbw.metrics.stability import decoder_agreement
-from sbw.rng import seeded
+from sbw.toy.generators import seeded
 
 
 def test_the_same_latents_in_another_order_sign_and_length_agree() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sbw.metrics.projection import decoder_projections, nth_projections
 from sbw.metrics.streaming import RELATIVE_ERROR, StreamedProjections
-from sbw.rng import seeded
+from sbw.toy.generators import seeded
 
 
 @settings(deadline=None, max_examples=30)

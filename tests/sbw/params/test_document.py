@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sbw.params import Llm, Params, ParamsError, load_document, load_params
+from sbw.params import Llm, Params
+from sbw.run.errors import UserError
+from sbw.run.loading import load_document, load_params
 from tests.conftest import FIGURE_PARAMS, ROOT
 
 MAIN = ("params.yaml", FIGURE_PARAMS)
@@ -26,7 +28,7 @@ def written(folder: Path, old: str, new: str, files: Sequence[str] = MAIN) -> li
 
 def refused(tmp_path: Path, old: str, new: str, files: Sequence[str] = MAIN, kind: type[Params | Llm] = Params) -> str:
     paths = written(tmp_path, old, new, files)
-    with pytest.raises(ParamsError) as caught:
+    with pytest.raises(UserError) as caught:
         load_document(kind, *paths)
     return str(caught.value).replace(f"{tmp_path}/", "")
 
@@ -165,7 +167,7 @@ def test_refusal_names_the_key_and_what_is_allowed(tmp_path: Path, old: str, new
 def test_a_document_of_another_shape_is_refused(tmp_path: Path, document: bytes, file: str) -> None:
     written(tmp_path, "", "")
     (tmp_path / file).write_bytes(document)
-    with pytest.raises(ParamsError, match=re.escape(f"{tmp_path / file} ")):
+    with pytest.raises(UserError, match=re.escape(f"{tmp_path / file} ")):
         load_params(tmp_path)
 
 
@@ -183,6 +185,6 @@ def test_refusal_names_the_files_that_have_the_keys(tmp_path: Path, old: str, ne
 
 
 def test_checking_params_imports_nothing_slow() -> None:
-    code = "import sys, stages.check; print({'torch', 'pandas', 'sae_lens', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, sbw.run.check; print({'torch', 'pandas', 'sae_lens', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

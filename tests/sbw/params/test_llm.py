@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sbw.params import Llm, load_document
+from sbw.params import Llm
+from sbw.run.loading import load_document
 from tests.conftest import LLM_PARAMS, ROOT
 from tests.sbw.params.test_document import refused
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from sbw.params import Grid, JumpReLU, Params, Transition, load_params
+from sbw.params import Grid, JumpReLU, Params, Transition
 from sbw.report.results import Results
+from sbw.run.loading import load_params
 from tests.conftest import ROOT
 
 PARAMS = load_params(ROOT)

@@ -1,0 +1,70 @@
+"""Which L0 of a sparse autoencoder is right? One verb for each thing that can be asked."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from sbw.run.errors import UserError
+from sbw.run.stage import one_line_errors
+
+
+def main() -> None:
+    """Run the verb that the command line names."""
+    parser = argparse.ArgumentParser(prog="sbw", description=__doc__)
+    verbs = parser.add_subparsers(metavar="verb", required=True)
+    for verb in (_check, _cluster, _matches):
+        verb(verbs)
+    arguments = vars(parser.parse_args())
+    call: Callable[..., None] = arguments.pop("call")
+    with one_line_errors("sbw"):
+        call(**arguments)
+
+
+def _check(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verbs.add_parser("check", help="check the params, and what a kill left of DVC's own lock").set_defaults(
+        call=_checked
+    )
+
+
+def _checked() -> None:
+    from sbw.run.check import check
+
+    check(Path())
+
+
+def _cluster(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("cluster", help="run the stale cells of some groups of stages on a Ray cluster")
+    verb.add_argument("groups", nargs="+", metavar="group", help="as DVC names them: sweep, experiment@jumprelu")
+    verb.add_argument("--address", default="auto", help="of the Ray cluster (default: the one this machine is part of)")
+    verb.add_argument("--dry", action="store_true", help="print what would run where, and run nothing")
+    verb.set_defaults(call=_run_cluster)
+
+
+def _run_cluster(groups: list[str], address: str, dry: bool) -> None:
+    from sbw.run.cluster.command import cluster
+
+    try:
+        cluster(groups, address, dry)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error}; `pip install --no-deps -r requirements-cluster.txt` has it") from error
+    except KeyboardInterrupt:
+        print("\nfinished cells are in the remote, and the same command goes on", file=sys.stderr)
+        raise
+
+
+def _matches(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("matches", help="list the SAEs of SAELens's directory whose release and id match")
+    verb.add_argument("release", help="regular expression of releases")
+    verb.add_argument("sae_id", help="regular expression of SAEs in them")
+    verb.set_defaults(call=_print_matches)
+
+
+def _print_matches(release: str, sae_id: str) -> None:
+    from sbw.llm.subjects import matching
+
+    print(matching(release, sae_id).to_string(float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Train SAEs on toys' activations, the paper's way, with a progress bar."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sae_lens import TrainingSAE
+from tqdm import tqdm
+
+from sbw.lockstep.device import pick_device
+from sbw.lockstep.replicas import Diverged
+from sbw.lockstep.trainer import CurvePoint, Steer, train_lockstep
+from sbw.params import Training
+from sbw.run.processes import in_parallel, processors
+from sbw.saes.disk import save_sae
+from sbw.saes.experiments.cell import Cell
+from sbw.toy.generators import seeded
+from sbw.toy.model import Toy
+
+
+def train_cells(cells: Sequence[Cell], params: Training, place: Callable[[Cell], Path], label: str) -> None:
+    """Train the SAEs of an experiment, each into the folder that is its `place`.
+
+    What shares a stream is trained in lockstep. Where there are enough streams to keep the processors busy, each is
+    trained by one process, else by several.
+    """
+    streams: dict[tuple[int, int, int], list[Cell]] = {}
+    for cell in cells:
+        streams.setdefault((id(cell.toy), cell.stream_seed, cell.samples), []).append(cell)
+    groups = list(streams.values())
+    alone = pick_device(params.device) == "cpu" and len(groups) >= processors()
+    shares = processors() if alone else 1
+    train = partial(_train_groups, params=params, place=place, label=label, processes=1 if alone else None)
+    in_parallel([partial(train, groups[share::shares], quiet=share > 0) for share in range(shares)])
+
+
+def train_on_toy(
+    saes: Sequence[TrainingSAE[Any]],
+    toy: Toy,
+    params: Training,
+    *,
+    stream_seed: int,
+    samples: int,
+    log_every: int,
+    bar: "tqdm[Any]",
+    processes: int | None = None,
+    steer: Steer | None = None,
+) -> list[CurvePoint]:
+    """Train SAEs in place, all on one stream of a toy's activations, by `train_lockstep`.
+
+    Returns:
+        The training curves, a point an SAE every `log_every` steps.
+    """
+
+    def show(new_steps: int, points: list[CurvePoint]) -> None:
+        bar.update(new_steps)
+        if points:
+            loss, l0 = (sum(column) / len(points) for column in zip(*(point[2:] for point in points), strict=True))
+            bar.set_postfix(loss=f"{loss:.3f}", l0=f"{l0:.2f}", refresh=False)
+
+    return train_lockstep(
+        saes,
+        toy.stream(params.batch_size, seeded(stream_seed)),
+        steps=params.steps(samples),
+        lr=params.lr,
+        log_every=log_every,
+        device=pick_device(params.device),
+        processes=processes,
+        on_chunk=show,
+        steer=steer,
+    )
+
+
+@contextmanager
+def progress(label: str, steps: int, quiet: bool = False) -> Iterator["tqdm[Any]"]:
+    """A bar with steps a second, time left, and the mean loss and L0 of the SAEs that this process trains.
+
+    It is silent where standard error is not a terminal, or if `quiet`.
+    """
+    with tqdm(total=steps, desc=label, unit="step", disable=quiet or None) as bar:
+        yield bar
+
+
+def _train_groups(
+    groups: Sequence[Sequence[Cell]],
+    params: Training,
+    place: Callable[[Cell], Path],
+    label: str,
+    processes: int | None,
+    quiet: bool,
+) -> None:
+    with progress(label, sum(params.steps(cells[0].samples) for cells in groups), quiet) as bar:
+        for cells in groups:
+            saes = [cell.sae() for cell in cells]
+            try:
+                train_on_toy(
+                    saes,
+                    cells[0].toy,
+                    params,
+                    stream_seed=cells[0].stream_seed,
+                    samples=cells[0].samples,
+                    log_every=100,
+                    bar=bar,
+                    processes=processes,
+                )
+            except Diverged as stop:
+                raise ValueError(f"{label}: {cells[stop.replica].folder} {stop.said}") from stop
+            for cell, sae in zip(cells, saes, strict=True):
+                save_sae(sae, place(cell))

@@ -1,0 +1,69 @@
+"""Anybody's SAEs before they are loaded: in folders, or in SAELens's directory."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sae_lens import SAE
+from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+
+from sbw.pretrained.directory import plain
+from sbw.saes.disk import load_sae
+
+_L0_IN_NAME = re.compile(r"(?:^|[/_.-])(?:average_)?(?:l0|k)[_=-]?(\d+(?:\.\d+)?)(?=$|[/_-])", re.IGNORECASE)
+
+
+class Listed(NamedTuple):
+    """An SAE that is not loaded yet."""
+
+    name: str
+    """Its folder below the one that was named, or release/sae_id."""
+    folder: Path | None
+    """Its folder; None for one of SAELens's directory."""
+    l0: float | None
+    """What its name or the directory states, if anything."""
+
+    def load(self) -> SAE[Any]:
+        """A fresh copy of the SAE.
+
+        Raises:
+            FileNotFoundError, ValueError: it is not there, cannot be read, or cannot be fetched from the hub.
+        """
+        if self.folder:
+            return load_sae(self.folder)
+        release, sae_id = self.name.split("/", 1)
+        try:
+            return SAE.from_pretrained(release, sae_id)
+        except (OSError, ValueError) as error:
+            entry = get_pretrained_saes_directory()[release]
+            raise ValueError(
+                f"{self.name} cannot be fetched from the Hugging Face hub: unset HF_HUB_OFFLINE to allow the look-up, "
+                f"or download {entry.saes_map[sae_id]} of {entry.repo_id} where the hub can be reached, save it by "
+                f"SAELens, and name its folder instead ({str(error).splitlines()[0]})"
+            ) from error
+
+
+def in_folder(folder: Path) -> list[Listed]:
+    """The SAELens SAEs in a folder, at any depth, in the order of their names, numbers in them as numbers.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = sorted((path.parent for path in folder.rglob("cfg.json")), key=_numbers_as_numbers)
+    if not found:
+        raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
+    return [Listed(_name(path, folder), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
+
+
+def stated_l0(name: str) -> float | None:
+    """The L0 that a name states, as `average_l0_105`, `l0=12.5` or `k=9` do; the last one, or None."""
+    stated = _L0_IN_NAME.findall(name)
+    return float(stated[-1]) if stated else None
+
+
+def _name(path: Path, folder: Path) -> str:
+    return plain(str(path.relative_to(folder)) if path != folder else folder.name)
+
+
+def _numbers_as_numbers(path: Path) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(path))]

@@ -1,0 +1,1 @@
+"""How a stage runs; no number depends on it."""

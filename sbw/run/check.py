@@ -1,0 +1,40 @@
+"""Check all params, as every stage does before it begins, and remove what a kill left of DVC's own lock."""
+
+import json
+from pathlib import Path
+
+import zc.lockfile
+
+from sbw.run.loading import load_params
+
+RWLOCK = Path(".dvc/tmp/rwlock")
+
+
+def check(folder: Path) -> None:
+    """Check the params of a folder with the pipeline in it, and print what was found and removed."""
+    params = load_params(folder)
+    if remove_broken(folder / RWLOCK):
+        print(f"{RWLOCK} was cut off by a kill, and removed: DVC would have refused it")
+    print(f"params.yaml and plots/params.yaml are valid: k = {params.k:g}, toys {', '.join(params.toys)}")
+
+
+def remove_broken(rwlock: Path) -> bool:
+    """Remove DVC's list of what it reads and writes, if it is no JSON; says whether it was.
+
+    DVC writes it in place: killed as it does, it leaves a part, which every later run refuses. A run that is under way
+    keeps its own.
+    """
+    if not rwlock.exists():
+        return False
+    try:
+        guard = zc.lockfile.LockFile(f"{rwlock}.lock")
+    except zc.lockfile.LockError:
+        return False
+    try:
+        json.loads(rwlock.read_text(encoding="utf-8"))
+    except ValueError:
+        rwlock.unlink()
+        return True
+    finally:
+        guard.close()
+    return False

@@ -1,0 +1,67 @@
+"""What every stage shares: its command line, params checked before anything slow is imported, whole outputs or none."""
+
+import argparse
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sbw.params import Llm, Params
+from sbw.run.errors import printable
+from sbw.run.lifetime import end_with_dvc
+from sbw.run.loading import load_document, load_params
+
+LLM_PARAMS = Path("stages/llm/params.yaml")
+
+
+def run(
+    main: Callable[..., None], description: str | None, kind: type[Params | Llm] = Params, **arguments: str
+) -> None:
+    """Run a stage: parse its positional `arguments` (name: help), check its params, then call `main(params, *values)`.
+
+    A user's mistake (a refused value, a file that is missing or unreadable), a full disk and Ctrl-C end in one line on
+    standard error; anything else is a fault of ours and keeps its traceback. `main` imports torch and SAELens itself,
+    so that a bad file of params is refused in half a second.
+    """
+    end_with_dvc()
+    gc.set_threshold(100_000)  # importing SAELens makes many objects and no garbage: a tenth of its time
+    spec = sys.modules["__main__"].__spec__
+    parser = argparse.ArgumentParser(prog=f"python -m {spec.name}" if spec else None, description=description)
+    for name, meaning in arguments.items():
+        parser.add_argument(name, help=meaning)
+    values = vars(parser.parse_args()).values()
+    with one_line_errors(parser.prog):
+        params = load_params(Path()) if kind is Params else load_document(kind, LLM_PARAMS)
+        main(params, *values)
+
+
+@contextmanager
+def one_line_errors(prog: str) -> Iterator[None]:
+    """End the program in one line that begins with its name, if the block ends in a user's mistake or in Ctrl-C."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        sys.exit(printable(f"{prog}: {_told(error)}"))
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        sys.exit(130)  # as shells say it
+
+
+def one_of(name: str, value: str, allowed: list[str]) -> str:
+    """`value`, if it is allowed.
+
+    Raises:
+        ValueError: it is not; the message lists what is.
+    """
+    if value not in allowed:
+        raise ValueError(f"`{name}` must be one of: {', '.join(allowed)}, got {value!r}")
+    return value
+
+
+def _told(error: ValueError | OSError) -> str:
+    if not isinstance(error, FileNotFoundError):
+        return str(error)
+    missing = error.filename or str(error).removeprefix("No such file or directory: ")  # as safetensors says it
+    made = str(missing).startswith(("data/", "plots/")) and not str(missing).endswith("params.yaml")
+    return f"{missing} is not there" + ("; `dvc repro` runs the stages that make it" if made else "")

@@ -1,0 +1,1 @@
+"""SAEs: untrained, on disk, and which ones an experiment trains."""

@@ -1,0 +1,25 @@
+"""SAEs that start from the true features, one of which is correlated with all others: do they stay?"""
+
+from functools import partial
+
+from sbw.params import Mixing, Training
+from sbw.saes.experiments.cell import Cell
+from sbw.saes.untrained import true_sae
+from sbw.toy.model import Toy, with_hub
+
+
+def cells(params: Mixing, training: Training, toy: Toy) -> list[Cell]:
+    """An SAE a correlation, k and seed; since all start alike, each seed is of a stream of its own."""
+    toys = {rho: with_hub(toy, rho) for rho in params.rhos}
+    return [
+        Cell(
+            keys={"rho": rho, "k": k, "seed": seed},
+            sae=partial(true_sae, k, toy.features),
+            toy=toys[rho],
+            stream_seed=training.stream_seed + seed,
+            samples=training.samples,
+        )
+        for rho in params.rhos
+        for k in params.ks
+        for seed in params.seeds
+    ]

@@ -1,0 +1,1 @@
+"""Makes toys from params, and says what they are."""

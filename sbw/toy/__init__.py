@@ -1,0 +1,1 @@
+"""A toy model as training streams it."""

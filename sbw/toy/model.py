@@ -1,0 +1,212 @@
+"""A toy model: known features, sparse and correlated, embedded in a space that an SAE is trained on.
+
+Shapes: f features, d width of the activations, b batch.
+"""
+
+import warnings
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sae_lens.synthetic import ActivationGenerator, FeatureDictionary, SyntheticModel
+from safetensors import SafetensorError
+from torch import Tensor
+
+from sbw.files import load_tensors, save_tensors
+from sbw.toy.generators import drawing_from, seeded
+
+MASSIVE = 4096
+"""Features from which on a stream takes SAELens's sparse tensors: at 16,384 a batch is embedded ten times as fast."""
+_MODEL, _DIGEST = "synthetic_model", "sha256"
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A feature dictionary and the generator of its features' activations, both SAELens's."""
+
+    features: FeatureDictionary
+    activations: ActivationGenerator
+    model: SyntheticModel | None
+    """SAELens's model of both; None where a matrix says how each two are correlated: it has no law for that."""
+
+    def stream(self, batch_size: int, generator: torch.Generator) -> Iterator[Float[Tensor, "b d"]]:
+        """Activations of fresh samples, a batch at a time, for ever.
+
+        The same as `embed(sample(batch_size, generator))`, draw for draw. Each batch is the transpose of a contiguous
+        [d b], the layout that training wants.
+        """
+        matrix, vectors = self.activations.correlation_matrix, self.features.feature_vectors.detach()
+        if matrix is not None:
+            return (_embed(vectors, acts) for acts in self._correlated(matrix, batch_size, generator))
+        if len(vectors) >= MASSIVE:
+            return (_embed(vectors, self._sparse(batch_size, generator)) for _ in count())
+        return (_embed(vectors, self.sample(batch_size, generator)) for _ in count())
+
+    def sample(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
+        """Feature activations of `rows` samples, drawn from `generator`."""
+        with drawing_from(generator):
+            return self.activations.sample(rows)
+
+    @torch.no_grad()
+    def embed(self, feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:
+        """The activations that an SAE sees: each feature's activation times its vector, summed."""
+        return self.features(feature_acts)
+
+    def _sparse(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
+        if self.activations.modify_activations is not None:  # SAELens's hierarchies draw otherwise on sparse tensors
+            return self.sample(rows, generator).to_sparse()
+        activations = copy(self.activations)
+        activations.use_sparse_tensors = True
+        with drawing_from(generator), _quiet():
+            return activations.sample(rows)
+
+    def _correlated(
+        self, matrix: Float[Tensor, "f f"], rows: int, generator: torch.Generator
+    ) -> Iterator[Float[Tensor, "b f"]]:
+        # SAELens's sampling, to rounding, in half the time: the matrix is factorised once.
+        toy, f = self.activations, self.features.num_features
+        mean, std = toy.mean_firing_magnitudes, toy.std_firing_magnitudes
+        factor = torch.linalg.cholesky(matrix).T
+        while True:
+            excess = torch.randn(rows, f, generator=generator) @ factor - toy.correlation_thresholds
+            fired = torch.from_numpy(np.flatnonzero(excess.numpy() > 0))
+            deltas = torch.zeros(rows * f)
+            deltas.scatter_(0, fired, torch.randn(len(fired), generator=generator))
+            magnitudes = torch.addcmul(mean, deltas.view(rows, f), std).relu_()
+            yield torch.ops.aten.threshold_backward(magnitudes, excess, 0.0)  # 0 where nothing exceeds, in one pass
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The fixed evaluation sample: what the features do and what an SAE sees of it."""
+
+    feature_acts: Float[Tensor, "b f"]
+    activations: Float[Tensor, "b d"]
+
+
+def with_correlations(toy: Toy, matrix: Float[Tensor, "f f"]) -> Toy:
+    """The toy with its features correlated as the matrix says, and no longer as anything else did."""
+    acts = toy.activations
+    return _assemble(
+        toy.features.feature_vectors.detach(),
+        acts.firing_probabilities,
+        acts.mean_firing_magnitudes,
+        acts.std_firing_magnitudes,
+        matrix,
+    )
+
+
+def with_hub(toy: Toy, rho: float) -> Toy:
+    """The toy with feature 0 correlated by `rho` with every other feature, and those with each other not at all.
+
+    A hair is taken off rho, since the greatest possible one, 1 / √(f − 1), has no Cholesky factor.
+    """
+    matrix = torch.eye(toy.features.num_features)
+    matrix[0, 1:] = matrix[1:, 0] = rho * (1 - 1e-5)
+    return with_correlations(toy, matrix)
+
+
+def true_l0(feature_acts: Float[Tensor, "b f"]) -> float:
+    """Mean number of features with an activation above 0, a sample."""
+    return (feature_acts > 0).sum(dim=1).double().mean().item()
+
+
+def save_toy(toy: Toy, folder: Path) -> None:
+    """Write a toy: as a folder `synthetic_model` that SAELens's `SyntheticModel.load_from_disk` reads where it can be
+    such, with a digest of its files, else as `toy.safetensors`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if toy.model is None:
+        save_tensors(_tensors(toy), folder / "toy.safetensors")
+        return
+    try:
+        toy.model.save(folder / _MODEL)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    (folder / _MODEL / _DIGEST).write_text(_digest(folder / _MODEL))
+
+
+def load_toy(folder: Path) -> Toy:
+    """Read the toy that `save_toy` wrote.
+
+    Raises:
+        FileNotFoundError, ValueError: a file is missing, or is not what was written.
+    """
+    if not (folder / _MODEL).is_dir():
+        return _assemble(**load_tensors(folder / "toy.safetensors"))
+    if (folder / _MODEL / _DIGEST).read_bytes() != _digest(folder / _MODEL).encode():
+        raise ValueError(f"{folder / _MODEL} does not hold what was written")
+    with drawing_from(seeded(0)):  # SAELens draws vectors before it reads them
+        model = SyntheticModel.load_from_disk(folder / _MODEL)
+    return Toy(model.feature_dict, model.activation_generator, model)
+
+
+def save_sample(feature_acts: Float[Tensor, "b f"], folder: Path) -> None:
+    """Write a toy's evaluation sample, `sample.safetensors`; raises as `save_toy` does."""
+    save_tensors({"feature_acts": feature_acts}, folder / "sample.safetensors")
+
+
+def load_sample(toy: Toy, folder: Path) -> Sample:
+    """Read the evaluation sample that `save_sample` wrote; raises as `load_toy` does."""
+    feature_acts = load_tensors(folder / "sample.safetensors")["feature_acts"]
+    return Sample(feature_acts, toy.embed(feature_acts))
+
+
+def _tensors(toy: Toy) -> dict[str, Tensor]:
+    """What `_assemble` makes the toy from."""
+    acts = toy.activations
+    assert acts.correlation_matrix is not None, "what has no model has a matrix"
+    return {
+        "feature_vectors": toy.features.feature_vectors.detach(),
+        "firing_probabilities": acts.firing_probabilities,
+        "mean_magnitudes": acts.mean_firing_magnitudes,
+        "std_magnitudes": acts.std_firing_magnitudes,
+        "correlation_matrix": acts.correlation_matrix,
+    }
+
+
+def _assemble(
+    feature_vectors: Float[Tensor, "f d"],
+    firing_probabilities: Float[Tensor, " f"],
+    mean_magnitudes: Float[Tensor, " f"],
+    std_magnitudes: Float[Tensor, " f"],
+    correlation_matrix: Float[Tensor, "f f"],
+) -> Toy:
+    count, width = feature_vectors.shape
+    features = FeatureDictionary(count, width, initializer=None, seed=0)
+    features.feature_vectors.data = feature_vectors
+    activations = ActivationGenerator(
+        count,
+        firing_probabilities,
+        std_firing_magnitudes=std_magnitudes,
+        mean_firing_magnitudes=mean_magnitudes,
+        correlation_matrix=correlation_matrix,
+    )
+    return Toy(features, activations, None)
+
+
+def _quiet() -> "warnings.catch_warnings[None]":
+    return warnings.catch_warnings(category=UserWarning, action="ignore")  # torch says that sparse tensors are young
+
+
+def _embed(vectors: Float[Tensor, "f d"], feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:
+    if feature_acts.is_sparse:
+        with _quiet():
+            return (feature_acts @ vectors).T.contiguous().T
+    return (vectors.T @ feature_acts.T).T
+
+
+def _digest(folder: Path) -> str:
+    digest = sha256()
+    for path in sorted(folder.iterdir()):
+        if path.name != _DIGEST:
+            digest.update(path.name.encode() + sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""From curves to the L0 that is right."""

@@ -1,0 +1,114 @@
+"""The code that each stage depends on is the code that its numbers come from, and rooms import downwards alone."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+from sbw.run.loading import load_params
+from tests.conftest import ROOT
+
+NO_NUMBER_DEPENDS_ON = (ROOT / "sbw/run", ROOT / "sbw/params")
+"""How a stage runs, and the check of its params, whose values DVC tracks."""
+ROOMS = [
+    {"params"},
+    {"run"},
+    {"files"},
+    {"toy"},
+    {"saes"},
+    {"synthesis", "metrics", "pretrained"},
+    {"lockstep"},
+    {"verdict"},
+    {"llm"},
+    {"figures"},
+    {"report"},
+    {"__main__", "__init__"},
+]
+"""From the bottom to the top: a room imports itself and those below."""
+
+
+def pipeline_stages() -> list[PipelineStage]:
+    with Repo(str(ROOT)) as repo:
+        return list(repo.index.stages)
+
+
+def names_imported(code: str) -> Iterator[str]:
+    """The dotted names of all that a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The project's own modules that a file imports."""
+    for name in names_imported(path.read_text()):
+        module = ROOT / name.replace(".", "/")
+        if name.split(".")[0] in ("sbw", "stages"):
+            yield from (file for file in (module.with_suffix(".py"), module / "__init__.py") if file.exists())
+
+
+def closure(entries: set[Path]) -> set[Path]:
+    """The entries and all that they import, but for what no number depends on."""
+    found: set[Path] = set()
+    while entries:
+        found |= entries
+        modules = {module for entry in entries for module in imported(entry)} - found
+        entries = {module for module in modules if not any(room in module.parents for room in NO_NUMBER_DEPENDS_ON)}
+    return {module for module in found if module.name != "__init__.py"}
+
+
+def entries_of(stage: PipelineStage) -> set[Path]:
+    """The stage's own file, and the modules that it imports by a name out of its arguments."""
+    _, _, module, *arguments = str(stage.cmd).split()
+    entries = {ROOT / f"{module.replace('.', '/')}.py"}
+    if module == "stages.figures":
+        entries.add(ROOT / f"sbw/figures/{arguments[0]}.py")
+    if module.startswith("stages.experiment"):
+        entries.add(ROOT / f"sbw/saes/experiments/{load_params(ROOT).experiments[arguments[0]].kind}.py")
+    return entries
+
+
+def code_deps(stage: PipelineStage) -> set[Path]:
+    names = [name for dep in stage.deps if (name := str(dep)).startswith(("sbw/", "stages/"))]
+    return {ROOT / name for name in names if not name.endswith((".yaml", ".js"))}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_stage_depends_on_the_rooms_that_it_imports_and_on_no_other() -> None:
+    for stage in pipeline_stages():
+        needed, deps = closure(entries_of(stage)), code_deps(stage)
+        missing = {module for module in needed if module not in deps and not deps & set(module.parents)}
+        unused = {dep for dep in deps if dep not in needed and not any(dep in module.parents for module in needed)}
+        assert (missing, unused) == (set(), set()), f"{stage.path_in_repo}: {stage.name}"
+
+
+def test_rooms_import_downwards_alone() -> None:
+    level = {room: height for height, rooms in enumerate(ROOMS) for room in rooms}
+    for path in (ROOT / "sbw").rglob("*.py"):
+        room = path.relative_to(ROOT / "sbw").parts[0].removesuffix(".py")
+        others = {name.split(".")[1] for name in sbw_names(path.read_text())} - {room}
+        assert all(level[other] < level[room] for other in others), f"{path}: {others}"
+
+
+def sbw_names(code: str) -> list[str]:
+    return [name for name in names_imported(code) if name.startswith("sbw.")]
+
+
+@pytest.mark.parametrize("code", ["from dvc.repo import Repo", "import dvc.api", "from stages.train import main"])
+def test_a_library_that_knows_dvc_or_the_stages_is_found(code: str) -> None:
+    assert knows_the_pipeline(f"def f():\n    {code}\n")
+    assert not knows_the_pipeline("from dvclive import Live\nimport stages_of\n")
+
+
+def test_library_knows_neither_dvc_nor_the_stages() -> None:
+    assert not [path for path in (ROOT / "sbw").rglob("*.py") if knows_the_pipeline(path.read_text())]
+
+
+def knows_the_pipeline(code: str) -> bool:
+    return any(name.split(".")[0] in ("dvc", "stages") for name in names_imported(code))

@@ -1,0 +1,92 @@
+"""The two-feature example: the paper's two losses, and the formula against the SAE that it describes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sbw.metrics.theory import PAPER_ALPHA, PAPER_BOTH, PAPER_FIRST, best_alpha, top1_loss
+
+shares, probabilities = st.floats(0.5, 1), st.floats(0, 0.5)
+
+
+def reconstruct(x: NDArray[np.floating], latents: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A tied SAE that keeps the greatest of its latents a sample."""
+    acts = np.maximum(x @ latents.T, 0)
+    return (
+        np.where(acts == acts.max(axis=1, keepdims=True), acts, 0)[:, :1] * latents[0]
+        + np.where(acts[:, :1] < acts[:, 1:], acts[:, 1:], 0) * latents[1]
+    )
+
+
+def enumerated(alpha: float, first: float, second: float, both: float, *, second_mixes: bool) -> float:
+    """The loss from its definition, over the three events in which something fires."""
+    own, other = alpha / np.hypot(alpha, 1 - alpha), (1 - alpha) / np.hypot(alpha, 1 - alpha)
+    latents = np.array([[own, other], [other, own] if second_mixes else [0, 1]])
+    x = np.array([[1.0, 0], [0, 1], [1, 1]])
+    errors = ((x - reconstruct(x, latents)) ** 2).sum(axis=1)
+    return float(errors @ [first, second, both])
+
+
+def test_it_gives_the_losses_that_the_paper_prints() -> None:
+    assert f"{top1_loss(1, PAPER_FIRST, PAPER_BOTH):.1f}" == "0.4"
+    assert f"{top1_loss(PAPER_ALPHA, PAPER_FIRST, PAPER_BOTH):.3f}" == "0.154"
+
+
+def test_no_other_round_share_and_probabilities_give_both_losses() -> None:
+    steps = [step / 20 for step in range(1, 20)]
+    found = [
+        (alpha, first, both)
+        for alpha in steps
+        for first in steps
+        for both in steps
+        if alpha >= 0.5
+        and first + both <= 1
+        and abs(top1_loss(1, first, both) - 0.4) < 5e-4
+        and abs(top1_loss(alpha, first, both) - 0.154) < 5e-4
+    ]
+    assert found == [(PAPER_ALPHA, PAPER_FIRST, PAPER_BOTH)]
+
+
+@given(alpha=shares, first=probabilities, second=probabilities, both=probabilities)
+def test_it_is_the_loss_of_an_sae_with_one_mixed_latent(alpha: float, first: float, second: float, both: float) -> None:
+    assert enumerated(alpha, first, second, both, second_mixes=False) == pytest.approx(top1_loss(alpha, first, both))
+
+
+@given(alpha=shares, first=probabilities, second=probabilities, both=probabilities)
+def test_it_is_the_loss_of_an_sae_with_two_mixed_latents(
+    alpha: float, first: float, second: float, both: float
+) -> None:
+    loss = enumerated(alpha, first, second, both, second_mixes=True)
+    assert loss == pytest.approx(top1_loss(alpha, first + second, both))
+
+
+def test_a_sample_has_the_loss() -> None:
+    draw = np.random.default_rng(0).choice(4, size=200_000, p=[0.4, 0.1, 0.4, 0.1])
+    x = np.array([[1.0, 0], [0, 1], [1, 1], [0, 0]])[draw]
+    latents = np.array([[0.6, 0.4] / np.hypot(0.6, 0.4), [0, 1]])
+    error = ((x - reconstruct(x, latents)) ** 2).sum(axis=1)
+    assert error.mean() == pytest.approx(top1_loss(0.6, 0.4, 0.4), abs=4 * error.std() / np.sqrt(len(error)))
+
+
+@given(first=st.floats(0.01, 1), both=st.floats(0, 1))
+def test_the_best_share_is_best(first: float, both: float) -> None:
+    grid = [top1_loss(alpha, first, both) for alpha in np.linspace(0.5, 1, 501)]
+    best = best_alpha(first, both)
+    assert 0.5 <= best <= 1
+    assert top1_loss(best, first, both) <= min(grid) + 1e-12
+
+
+def test_features_that_never_fire_alone_are_best_mixed_equally() -> None:
+    assert best_alpha(0, 0.3) == 0.5
+    assert top1_loss(0.5, 0, 0.3) == 0
+
+
+def test_features_that_never_fire_together_are_not_mixed() -> None:
+    assert best_alpha(0.3, 0) == 1
+
+
+def test_the_slope_at_clean_latents_is_twice_the_probability_of_both() -> None:
+    slope = (top1_loss(1, 0.3, 0.2) - top1_loss(1 - 1e-6, 0.3, 0.2)) / 1e-6
+    assert slope == pytest.approx(0.4, abs=1e-4)

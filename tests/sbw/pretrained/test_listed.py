@@ -1,0 +1,61 @@
+"""Anybody's SAEs are found, named and loaded; what cannot be is said."""
+
+from pathlib import Path
+
+import pytest
+from sae_lens import SAE
+
+from sbw.pretrained.listed import Listed, in_folder, stated_l0
+from tests.tiny import random_sae
+
+HUB = "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("k_100", "k_20", "deep/k_3"):
+        random_sae().save_model(tmp_path / "mine" / name)
+    return tmp_path / "mine"
+
+
+def test_saes_are_found_at_any_depth_in_the_order_of_their_numbers(folder: Path) -> None:
+    assert [(sae.name, sae.l0) for sae in in_folder(folder)] == [("deep/k_3", 3), ("k_20", 20), ("k_100", 100)]
+    assert [sae.name for sae in in_folder(folder / "k_20")] == ["k_20"]
+    assert in_folder(folder)[0].load().cfg.d_sae == 24
+
+
+def test_a_folder_without_saes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no SAELens SAE: no folder in it has a cfg\.json"):
+        in_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "l0"),
+    [
+        ("layer_12/width_16k/average_l0_105", 105),
+        ("mine/l0=12.5", 12.5),
+        ("mine/L0-57/seed=0", 57),
+        ("k=9/seed=3", 9),
+        ("experiments/l0_coefficient=0.05/seed=0", None),
+        ("block40/seed", None),
+    ],
+)
+def test_the_l0_that_a_name_states(name: str, l0: float | None) -> None:
+    assert stated_l0(name) == l0
+
+
+def test_a_hub_that_cannot_be_reached_names_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(SAE, "from_pretrained", unreachable)
+    file = "layer_12/width_16k/average_l0_82 of google/gemma-scope-2b-pt-res"
+    message = f"{HUB} cannot be fetched .*unset HF_HUB_OFFLINE .* download {file} .*no route"
+    with pytest.raises(ValueError, match=message):
+        Listed(HUB, None, 50.0).load()
+
+
+def test_a_hub_that_may_not_be_asked_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="cannot be fetched from the Hugging Face hub: unset HF_HUB_OFFLINE"):
+        Listed("gpt2-small-res-jb/blocks.7.hook_resid_pre", None, None).load()

@@ -1,0 +1,34 @@
+"""`sbw check` mends what a kill left of DVC's lock, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+import zc.lockfile
+
+from sbw.run.check import remove_broken
+from tests.conftest import Clone
+
+WHOLE = '{"write": {}, "read": {}}'
+
+
+@pytest.mark.parametrize("left", ["", '{"write": {"/data', WHOLE + "}"])
+def test_dvc_runs_again_after_a_kill_in_its_lock(reproduced: Clone, left: str) -> None:
+    rwlock = reproduced.root / ".dvc/tmp/rwlock"
+    rwlock.write_text(left)
+    (reproduced.root / "data/pretrained/l0.parquet").unlink()
+    assert "Unable to read RWLock-file" in reproduced.dvc("repro", "collect_l0", ok=False)
+    assert "removed" in reproduced.sbw("check")
+    reproduced.dvc("repro", "collect_l0")
+
+
+def test_a_whole_lock_or_one_in_use_is_left(tmp_path: Path) -> None:
+    rwlock = tmp_path / "rwlock"
+    assert not remove_broken(rwlock)
+    rwlock.write_text(WHOLE)
+    assert not remove_broken(rwlock)
+    rwlock.write_text(WHOLE[:9])
+    used = zc.lockfile.LockFile(f"{rwlock}.lock")
+    assert not remove_broken(rwlock)
+    used.close()
+    assert remove_broken(rwlock)
+    assert not rwlock.exists()

@@ -1,0 +1,146 @@
+"""A toy draws what SAELens draws, streams what it samples, and is read as it was written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sae_lens.synthetic import SyntheticActivationIterator, SyntheticModel
+
+from sbw.run.loading import load_params
+from sbw.synthesis.laws import build_toy
+from sbw.toy.generators import drawing_from, seeded
+from sbw.toy.model import Toy, load_sample, load_toy, save_sample, save_toy, with_hub
+from tests.conftest import ROOT
+from tests.sbw.synthesis.test_laws import CORRELATIONS, TREES, toy_of
+
+WEAK = {"law": "constant", "mean": 0.5, "std": 0.5}
+FOLDED = {"law": "folded_normal", "mean": 1.0, "spread": 0.3, "std": 0.1}
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return build_toy(load_params(ROOT).toys["main"])
+
+
+def test_features_fire_as_often_and_as_strongly_as_asked(toy: Toy) -> None:
+    acts = toy.sample(200_000, seeded(1))
+    fired = acts > 0
+    torch.testing.assert_close(fired.float().mean(0), toy.activations.firing_probabilities, atol=0.006, rtol=0)
+    assert acts[fired].mean().item() == pytest.approx(1, abs=0.002)
+    assert acts[fired].std().item() == pytest.approx(0.15, abs=0.002)
+
+
+def test_positively_correlated_features_fire_together(toy: Toy) -> None:
+    matrix = toy.activations.correlation_matrix
+    assert matrix is not None
+    fired = (toy.sample(200_000, seeded(2)) > 0).float()
+    observed = torch.corrcoef(fired.T)
+    upper = torch.triu_indices(50, 50, offset=1)
+    together = torch.corrcoef(torch.stack([matrix[*upper], observed[*upper]]))[0, 1]
+    assert together > 0.95
+
+
+def test_a_sample_is_its_generators_alone(toy: Toy) -> None:
+    torch.rand(3)
+    first = toy.sample(100, seeded(5))
+    torch.rand(3)
+    assert torch.equal(first, toy.sample(100, seeded(5)))
+    assert not torch.equal(first, toy.sample(100, seeded(6)))
+
+
+def test_draws_what_saelens_draws(toy: Toy) -> None:
+    with drawing_from(seeded(7)):
+        expected = SyntheticActivationIterator(toy.features, toy.activations, batch_size=64).next_batch()
+    assert torch.equal(toy.embed(toy.sample(64, seeded(7))), expected)
+
+
+def test_stream_draws_what_sample_draws(toy: Toy) -> None:
+    stream, generator = toy.stream(64, seeded(7)), seeded(7)
+    for _ in range(3):
+        torch.testing.assert_close(next(stream), toy.embed(toy.sample(64, generator)))
+
+
+def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:
+    acts = toy.sample(64, seeded(0))
+    save_toy(toy, tmp_path)
+    save_sample(acts, tmp_path)
+    loaded = load_toy(tmp_path)
+    assert torch.equal(loaded.sample(32, seeded(9)), toy.sample(32, seeded(9)))
+    sample = load_sample(loaded, tmp_path)
+    assert torch.equal(sample.feature_acts, acts)
+    assert torch.equal(sample.activations, toy.embed(acts))
+    with pytest.raises(FileNotFoundError):
+        load_toy(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("rho", [-0.5, -0.4, 0.0, 0.5])
+def test_a_hub_is_correlated_with_all_others_and_they_with_none(rho: float) -> None:
+    toy = with_hub(build_toy(load_params(ROOT).toys["five"]), rho)
+    fired = (toy.sample(200_000, seeded(0)) > 0).double()
+    torch.testing.assert_close(fired.mean(0), torch.full((5,), 0.4, dtype=torch.float64), atol=0.005, rtol=0)
+    correlations = torch.corrcoef(fired.T)
+    assert correlations[1:, 1:].fill_diagonal_(0).abs().max() < 0.01
+    assert (correlations[0, 1:].sign() == torch.tensor(rho).sign()).all() or rho == 0
+    assert correlations[0, 1:].abs().max() < abs(rho) + 0.01
+    assert correlations[0, 1:].abs().min() > 0.6 * abs(rho) - 0.01
+
+
+AWKWARD: list[dict[str, Any]] = [
+    {},
+    {"correlation": {"law": "low_rank", **CORRELATIONS["low_rank"]}, "hierarchy": TREES},
+    {"firing": {"law": "random", "max": 0.4, "min": 0.1}, "magnitude": FOLDED},
+    {"hierarchy": TREES | {"mutually_exclusive_portion": 1.0}, "magnitude": WEAK},  # many a parent is cut off at 0
+]
+
+
+@pytest.mark.parametrize("laws", AWKWARD)
+def test_a_saved_model_is_saelenss_own_and_draws_the_same(laws: dict[str, Any], tmp_path: Path) -> None:
+    toy = toy_of(**laws)
+    save_toy(toy, tmp_path)
+    model = SyntheticModel.load_from_disk(tmp_path / "synthetic_model")
+    with drawing_from(seeded(3)):
+        by_saelens = model.sample(64)
+    for tried in (toy, load_toy(tmp_path)):
+        assert torch.equal(tried.embed(tried.sample(64, seeded(3))), by_saelens)
+        torch.testing.assert_close(next(tried.stream(64, seeded(3))), by_saelens)
+
+
+def test_reading_a_model_leaves_the_global_generator_as_it_was(tmp_path: Path) -> None:
+    save_toy(toy_of(), tmp_path)
+    before = torch.get_rng_state()
+    load_toy(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_same_model_has_the_same_bytes(tmp_path: Path) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        save_toy(toy_of(**AWKWARD[1]), folder)
+    files = [{path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+             for folder in (tmp_path / "a", tmp_path / "b")]  # fmt: skip
+    assert files[0] == files[1]
+    assert sorted(files[0]) == [
+        "hierarchy.json",
+        "sha256",
+        "synthetic_model.safetensors",
+        "synthetic_model_config.json",
+    ]
+
+
+@pytest.mark.parametrize("laws", AWKWARD)
+def test_massive_toys_are_streamed_alike(laws: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = toy_of(**laws)
+    expected = [next(stream) for stream in [toy.stream(64, seeded(3))] for _ in range(3)]
+    monkeypatch.setattr("sbw.toy.model.MASSIVE", 24)
+    stream = toy.stream(64, seeded(3))
+    for batch in expected:
+        massive = next(stream)
+        torch.testing.assert_close(massive, batch)
+        assert massive.T.is_contiguous()
+    assert not toy.activations.use_sparse_tensors
+
+
+def test_a_batch_is_the_transpose_of_a_contiguous_one() -> None:
+    for toy in (toy_of(), toy_of(correlation={"law": "random", **CORRELATIONS["random"]})):
+        assert next(toy.stream(8, seeded(0))).T.is_contiguous()

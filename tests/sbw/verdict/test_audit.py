@@ -1,0 +1,89 @@
+"""Anybody's SAEs are measured by their decoders; what cannot be known is said."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sbw.metrics.geometry import pairwise_cosine
+from sbw.metrics.stability import decoder_agreement
+from sbw.pretrained.listed import Listed, in_folder
+from sbw.saes.disk import load_sae, save_sae
+from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
+from sbw.verdict.audit import AGREEMENTS, AUDIT, audit, in_directory
+
+HUB = "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for k in (3, 5):
+        for seed in (0, 1):
+            save_sae(initial_sae(k, 16, 8, seed), tmp_path / f"mine/k{k}/seed{seed}")
+    return tmp_path / "mine"
+
+
+def jumprelu(folder: Path) -> None:
+    sae = initial_jumprelu_sae(1.0, bandwidth=2.0, initial_threshold=0.1, warm_up_steps=0, d_in=16, d_sae=8, seed=0)
+    save_sae(sae, folder)
+
+
+def test_a_row_has_the_metrics_of_the_decoder(folder: Path) -> None:
+    saes, agreements = audit(in_folder(folder))
+    assert list(saes.columns) == AUDIT.names
+    assert list(agreements.columns) == AGREEMENTS.names
+    first = load_sae(folder / "k3/seed0").W_dec.detach()
+    assert saes["c_dec"].iloc[0] == pytest.approx(pairwise_cosine(first))
+    assert saes["l0"].tolist() == [3, 3, 5, 5]
+    assert saes["family"].unique().tolist() == ["batchtopk, 16 -> 8 latents"]
+    expected = decoder_agreement(first, load_sae(folder / "k3/seed1").W_dec.detach())
+    assert agreements[["l0", "agreement"]].iloc[0].tolist() == pytest.approx([3, expected])
+    assert len(agreements) == 2
+
+
+def test_an_sae_without_a_k_has_the_l0_of_its_name(tmp_path: Path) -> None:
+    jumprelu(tmp_path / "mine/l0_57")
+    saes, _ = audit(in_folder(tmp_path / "mine"))
+    assert saes[["family", "l0"]].iloc[0].tolist() == ["jumprelu, 16 -> 8 latents", 57]
+
+
+def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(folder: Path) -> None:
+    for seed, l0 in ((0, 2.5), (1, 2.75)):
+        sae = initial_sae(3, 16, 8, seed)
+        sae.cfg.metadata.l0 = l0
+        save_sae(sae, folder / f"k3/seed{seed}")
+    saes, agreements = audit(in_folder(folder))
+    assert saes["setting"].tolist() == [3, 3, 5, 5]
+    assert saes["l0"].tolist() == [2.5, 2.75, 5, 5]
+    assert agreements[["setting", "l0"]].to_numpy().tolist() == [[3, 2.625], [5, 5]]
+
+
+def test_an_l0_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    jumprelu(tmp_path / "mine/first")
+    with pytest.raises(ValueError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):
+        audit(in_folder(tmp_path / "mine"))
+
+
+def test_a_broken_sae_is_named(folder: Path) -> None:
+    (folder / "k3/seed1/sae_weights.safetensors").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="k3/seed1 is not a readable SAELens folder"):
+        audit(in_folder(folder))
+
+
+def test_patterns_choose_from_the_directory() -> None:
+    (one,) = in_directory([HUB])
+    assert one == Listed(HUB, None, one.l0)
+    canonical = in_directory(["gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_*"])
+    assert sorted(sae.l0 for sae in canonical if sae.l0) == [22, 41, 82, 176, 445]
+
+
+def test_a_pattern_that_matches_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`audit\.hub`: no SAE of SAELens's directory matches 'gemma/none'"):
+        in_directory(["gemma/none"])
+
+
+def test_large_decoders_are_not_matched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sbw.verdict.audit.MATCHED_UP_TO", 7)
+    saes, agreements = audit(in_folder(folder))
+    assert (len(saes), len(agreements)) == (4, 0)
+    assert torch.tensor(saes["c_dec"].tolist()).isfinite().all()
