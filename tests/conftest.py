@@ -34,7 +34,7 @@ QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "training.samples": 65_536,
     "train.log_every": 8,
-    "sweep.ks": [9, 11],
+    "sweep.cells": {"low": [9], "near": [11]},
     "figures.cosine_heatmaps.ks": [9, 11],
     "figures.histograms.ks": [9, 11],
     "figures.low_l0_mse.ks": [9],
@@ -61,7 +61,7 @@ QUICK_WITHOUT = [
 GENERATIONS = [
     ("collect_l0", "synthesize@", "plots_page"),
     ("train", "sweep@", "experiment@", "automatic_l0"),
-    ("evaluate@", "experiment_metrics@", "audit"),
+    ("evaluate@", "evaluate_experiment@", "audit"),
     ("recommend",),
     ("figures@", "experiment_figure@", "series"),
 ]

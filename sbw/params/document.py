@@ -61,7 +61,7 @@ class Params(Section):
         for figure in ("cosine_heatmaps", "histograms", "low_l0_mse"):
             for i, k in enumerate(getattr(self.figures, figure).ks):
                 key = f"`figures.{figure}.ks[{i}]`"
-                require(k in self.sweep.ks, f"{key} must be one of `sweep.ks`, got {k:g}")
+                require(k in self.sweep.ks, f"{key} must be one of those of `sweep.cells`, got {k:g}")
         return self
 
     def _saes(self) -> dict[str, Saes]:

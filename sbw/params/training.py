@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from sbw.params.base import Count, Positive, Section, Seed, Share, require
+from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 
 Ks = Annotated[list[float], Field(min_length=1)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
@@ -43,12 +43,14 @@ class Saes(Section):
 
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:  # noqa: ARG002
         """Refuse what does not fit together in the section of that name, on a toy of so many features."""
-        for name in ("ks", "seeds", "rhos", "l0_coefficients", "ramps", "starts"):
-            values = getattr(self, name, [])
+        fields = type(self).model_fields
+        for name in fields.keys() & {"ks", "seeds", "rhos", "l0_coefficients", "ramps", "starts"}:
+            values = getattr(self, name)
             distinct = all(value not in values[:i] for i, value in enumerate(values))
             require(distinct, f"`{section}.{name}` must not repeat a value, got {values}")
-        for i, k in enumerate(getattr(self, "ks", [])):
-            self.require_k(f"{section}.ks[{i}]", k, section, training)
+            if name == "ks":
+                for i, k in enumerate(values):
+                    self.require_k(f"{section}.ks[{i}]", k, section, training)
 
 
 class Train(Saes):
@@ -65,10 +67,28 @@ class Train(Saes):
 
 
 class Sweep(Saes):
-    ks: Ks
-    """L0s to train SAEs at, each 0 < k <= sweep.d_sae; may be fractional."""
+    cells: Annotated[dict[Name, Ks], Field(min_length=1)]
+    """L0s to train SAEs at, each 0 < k <= sweep.d_sae, may be fractional; those of a cell are trained together."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every k."""
+
+    @property
+    def ks(self) -> list[float]:
+        """The L0s of all cells, ascending."""
+        return sorted(k for ks in self.cells.values() for k in ks)
+
+    @override
+    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
+        super().require_consistent(section, training, num_features)
+        for cell, ks in self.cells.items():
+            for i, k in enumerate(ks):
+                key = f"{section}.cells.{cell}[{i}]"
+                require(self.ks.count(k) == 1, f"`{key}` must be in one place of `{section}.cells` alone, got {k:g}")
+                self.require_k(key, k, section, training)
+
+    def only(self, cell: str) -> "Sweep":
+        """The sweep with that cell alone."""
+        return self.model_copy(update={"cells": {cell: self.cells[cell]}})
 
 
 class AutomaticL0(Saes):

@@ -71,8 +71,8 @@ def test_missing_dependency_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPat
     ("path", "stage"),
     [
         ("data/toy/main/toy.safetensors", ["train"]),
-        ("data/toy/main/sample.safetensors", ["evaluate", "train", "data/metrics.json"]),
-        ("data/sae/train/sae_weights.safetensors", ["evaluate", "train", "data/metrics.json"]),
+        ("data/toy/main/sample.safetensors", ["evaluate", "train"]),
+        ("data/sae/train/sae_weights.safetensors", ["evaluate", "train"]),
         ("data/metrics/train/cosines.parquet", ["figures", "cosine_heatmap", "data/metrics/train", "cosine_heatmap"]),
     ],
 )
@@ -97,8 +97,8 @@ def test_a_folder_without_saes_is_refused(reproduced: Clone, monkeypatch: pytest
     ("stage", "message"),
     [
         (["synthesize", "big"], "`toy` must be one of: main, five, got 'big'"),
-        (["evaluate", "big", "x"], "`stage` must be one of: train, sweep, got 'big'"),
-        (["sweep", "12"], "`k` must be one of: 9, 11, got '12'"),
+        (["evaluate", "big"], "`name` must be one of: train, sweep, finetune, transition, jumprelu, mixing, got 'big'"),
+        (["sweep", "12"], "`cell` must be one of: low, near, got '12'"),
         (["experiment", "big"], "`experiment` must be one of: finetune, transition, jumprelu, mixing, got 'big'"),
         (["figures", "big", "data", "big"], "`figure` must be one of: pretrained_l0, pretrained_l0_by,"),
     ],
@@ -109,7 +109,7 @@ def test_unknown_cell_is_refused(checkout: Clone, stage: list[str], message: str
 
 def test_help_says_what_a_stage_does(checkout: Clone) -> None:
     output = checkout.stage("evaluate", "--help")
-    assert "Measure the SAEs of a training stage" in output
+    assert "Measure the SAEs of `train`" in output
     assert "python -m stages.evaluate" in output
 
 

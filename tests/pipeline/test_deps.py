@@ -69,7 +69,7 @@ def entries_of(stage: PipelineStage) -> set[Path]:
     entries = {ROOT / f"{module.replace('.', '/')}.py"}
     if module == "stages.figures":
         entries.add(ROOT / f"sbw/figures/{arguments[0]}.py")
-    if module.startswith("stages.experiment"):
+    if module in ("stages.experiment", "stages.evaluate") and arguments[0] not in ("train", "sweep"):
         entries.add(ROOT / f"sbw/saes/experiments/{load_params(ROOT).experiments[arguments[0]].kind}.py")
     return entries
 

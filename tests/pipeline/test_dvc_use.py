@@ -47,7 +47,7 @@ def test_an_audit_of_ones_own_saes_is_one_command(reproduced: Clone, tmp_path: P
     shutil.copytree(reproduced.root / "data/sae/sweep", tmp_path / "mine")
     output = reproduced.dvc("exp", "run", "audit", "-S", f"audit.folder={tmp_path / 'mine'}")
     assert stages_run(output) == {"audit"}
-    assert "k=9/seed=0 " in output
+    assert "low/k=9/seed=0 " in output
     assert "batchtopk, 100 -> 50 latents\nc_dec does not tell: that needs SAEs at 3 L0s at least, got 2." in output
     assert len(load_table(reproduced.root / "data/metrics/audit/saes.parquet")) == 4
 
@@ -65,14 +65,14 @@ def test_pretrained_pattern_reruns_the_directory_and_its_figure(reproduced: Clon
 
 def test_an_experiments_params_rerun_that_experiment_alone(reproduced: Clone) -> None:
     reproduced.set_params({"experiments.mixing.ks": [1.7]})
-    of_mixing = {"experiment@mixing", "experiment_metrics@mixing", "experiment_figure@mixing"}
+    of_mixing = {"experiment@mixing", "evaluate_experiment@mixing", "experiment_figure@mixing"}
     assert stages_run(reproduced.dvc("repro")) == {*of_mixing, "report", "series"}
 
 
 def test_a_new_experiment_is_a_section_of_the_params_and_no_code(reproduced: Clone) -> None:
     section = YAML(typ="safe").load(reproduced.root / "params.yaml")["experiments"]["finetune"]
     reproduced.set_params({"experiments.mine": {**section, "start": "random", "ks": [3, 4], "seeds": [5]}})
-    of_mine = {"experiment@mine", "experiment_metrics@mine", "experiment_figure@mine"}
+    of_mine = {"experiment@mine", "evaluate_experiment@mine", "experiment_figure@mine"}
     assert stages_run(reproduced.dvc("repro")) == {*of_mine, "report", "series"}
     saes = load_table(reproduced.root / "data/metrics/experiments/mine/saes.parquet")
     assert saes.loc[saes["variant"] == "trained", ["k", "seed"]].to_numpy().tolist() == [[3, 5], [4, 5]]
@@ -80,11 +80,11 @@ def test_a_new_experiment_is_a_section_of_the_params_and_no_code(reproduced: Clo
     assert "experiments/mine.svg" in (reproduced.root / "plots/report.md").read_text()
 
 
-def test_another_k_in_the_sweep_trains_that_k_and_a_removed_one_nothing(reproduced: Clone) -> None:
-    reproduced.set_params({"sweep.ks": [9, 11, 26]})
-    assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"sweep@26", "evaluate@sweep"}
+def test_another_cell_of_the_sweep_trains_that_cell_and_a_removed_one_nothing(reproduced: Clone) -> None:
+    reproduced.set_params({"sweep.cells.more": [26]})
+    assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"sweep@more", "evaluate@sweep"}
     shown = {f"figures.{name}.ks": [11] for name in ("cosine_heatmaps", "histograms", "low_l0_mse")}
-    reproduced.set_params({"sweep.ks": [11, 26], **shown})
+    reproduced.set_params({"sweep.cells": {"near": [11], "more": [26]}, **shown})
     assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"evaluate@sweep"}
     saes = load_table(reproduced.root / "data/metrics/sweep/saes.parquet")
     assert set(saes["k"]) == {11, 26}, "the table follows the params, not the folders that are left"

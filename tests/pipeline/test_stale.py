@@ -24,13 +24,13 @@ OF_SWEEP = ("projection", "pairwise_cosine", "tradeoff", "cosine_heatmaps", "low
 RECOMMENDED = {"recommend", "figures@recommendation", "report"}
 AUTOMATIC = {"automatic_l0", "figures@automatic_l0", "report"}
 MEASURED = {"evaluate@sweep", "series"} | RECOMMENDED | {f"figures@{name}" for name in OF_SWEEP}
-SWEEP = {"sweep@9", "sweep@11", "audit"} | MEASURED
+SWEEP = {"sweep@low", "sweep@near", "audit"} | MEASURED
 KINDS = {"finetune": "grid", "transition": "transition", "jumprelu": "jumprelu", "mixing": "mixing"}
 
 
 def experiment(name: str) -> set[str]:
     """The stages of an experiment, and what they end in."""
-    of_it = {f"{stage}@{name}" for stage in ("experiment", "experiment_metrics", "experiment_figure")}
+    of_it = {f"{stage}@{name}" for stage in ("experiment", "evaluate_experiment", "experiment_figure")}
     return of_it | {"report", "series"}
 
 
@@ -52,7 +52,8 @@ STALE = {
     "train.toy": TOY_FIGURES | IN_FOCUS | {"report"},
     "training.*": IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE | AUTOMATIC,
     "train.*": IN_FOCUS,
-    "sweep.ks": {"sweep@26", "audit"} | MEASURED,
+    "sweep.cells.low": {"sweep@low"} | MEASURED,
+    "sweep.cells.near": {"sweep@near", "audit"} | MEASURED,
     "sweep.*": SWEEP,
     **{f"experiments.{name}.*": experiment(name) for name in KINDS},
     "automatic_l0.*": AUTOMATIC,

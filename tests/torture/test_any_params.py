@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
     "train.log_every": 2,
     "k": 3,
     "sweep.d_sae": 8,
-    "sweep.ks": [2, 3],
+    "sweep.cells": {"near": [2, 3]},
     "sweep.seeds": [0],
     "evaluate.n": 3,
     "evaluate.bins": 10,
@@ -179,9 +179,8 @@ def _concerns(key: str, name: str) -> bool:
 def _stages(params: Params) -> Iterator[list[str]]:
     yield from (["synthesize", toy] for toy in {params.train.toy, params.sweep.toy, "odd"} & set(params.toys))
     yield ["train"]
-    yield from (["sweep", f"{k:g}"] for k in params.sweep.ks)
-    yield ["evaluate", "train", "data/metrics.json"]
-    yield ["evaluate", "sweep", "data/sweep.json"]
+    yield from (["sweep", cell] for cell in params.sweep.cells)
+    yield from (["evaluate", name] for name in ("train", "sweep"))
     yield ["recommend"]
 
 

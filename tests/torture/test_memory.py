@@ -18,13 +18,13 @@ PROCESSES = 2
 
 def test_a_sweep_stays_within_its_bound(fresh: Clone, torture: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds, d_sae = (20, 1024) if torture else (4, 128)
-    fresh.set_params({"sweep.seeds": list(range(seeds)), "sweep.d_sae": d_sae, "sweep.ks": [9, 11]})
+    fresh.set_params({"sweep.seeds": list(range(seeds)), "sweep.d_sae": d_sae})
     fresh.set_params({"training.samples": 10_240, "synthesize.eval_samples": 100_000 if torture else 2_000})
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     fresh.stage_here(monkeypatch, "synthesize", "main")
-    fresh.stage_here(monkeypatch, "sweep", "9")
-    training = _peak(fresh, "sweep", "11")
-    evaluation = _peak(fresh, "evaluate", "sweep", "data/sweep.json")
+    fresh.stage_here(monkeypatch, "sweep", "low")
+    training = _peak(fresh, "sweep", "near")
+    evaluation = _peak(fresh, "evaluate", "sweep")
     print(f"{seeds} seeds, {d_sae} latents: {training / 1e9:.2f} GB to train, {evaluation / 1e9:.2f} to evaluate")
     assert training < _bound_of_training(fresh)
     assert evaluation < _bound_of_evaluation(fresh)
@@ -34,7 +34,8 @@ def _bound_of_training(clone: Clone) -> float:
     params = load_params(clone.root)
     d_in, d_sae, batch = params.toys["main"].d_in, params.sweep.d_sae, params.training.batch_size
     weights = 2 * d_in * d_sae + 2 * d_sae + d_in
-    return BASE + len(params.sweep.seeds) * (40 * weights + 8 * batch * (d_in + 2 * d_sae))
+    saes = len(params.sweep.cells["near"]) * len(params.sweep.seeds)
+    return BASE + saes * (40 * weights + 8 * batch * (d_in + 2 * d_sae))
 
 
 def _bound_of_evaluation(clone: Clone) -> float:

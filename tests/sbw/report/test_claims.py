@@ -166,7 +166,7 @@ def test_n_that_agree_share_a_row() -> None:
 
 
 def test_a_short_sweep_tests_little() -> None:
-    short = PARAMS.model_copy(update={"sweep": PARAMS.sweep.model_copy(update={"ks": [9.0, 11.0]})})
+    short = PARAMS.model_copy(update={"sweep": PARAMS.sweep.model_copy(update={"cells": {"near": [9.0, 11.0]}})})
     params = with_experiments(
         short,
         superposition={"ks": [9.0, 11.0]},

@@ -144,7 +144,7 @@ def test_an_experiment_of_ones_own_has_its_figure_and_params(kind: str) -> None:
 
 
 def test_values_of_k_that_are_missing_are_said() -> None:
-    sweep = PARAMS.sweep.model_copy(update={"ks": [10.0, 12.0]})
+    sweep = PARAMS.sweep.model_copy(update={"cells": {"near": [10.0, 12.0]}})
     text = written(results(PARAMS.model_copy(update={"sweep": sweep})))
     for title, k in (("The right L0", 11), ("Too low", 9), ("MSE at low L0", 5), ("Too high", 18)):
         assert f"k = {k} is not in `sweep.ks`, so this is not tested here." in section_of(text, title)
