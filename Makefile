@@ -61,14 +61,9 @@ plots: repro ## a page of interactive plots that needs no network, dvc_plots/ind
 	dvc plots show
 
 .PHONY: validation
-validation: environment ## the recommendation tried on 32 toys whose L0 is known
+validation: environment ## the recommendation tried on 44 toys whose L0 is known
 	python -m sbw check
 	dvc repro stages/validation/dvc.yaml
-
-.PHONY: awkward
-awkward: environment ## … and on 12 toys that are less like the paper's
-	python -m sbw check
-	dvc repro stages/awkward/dvc.yaml
 
 .PHONY: llm
 llm: environment $(INSTALLED)-llm ## SAEs on a real language model: harvested, trained, evaluated, shown

@@ -1,6 +1,6 @@
 """The params of the validation: toys with a known L0, on which the recommendation is tried."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -11,8 +11,8 @@ from sbw.params.training import Grid, Seeds, Training
 
 
 class KnownToy(ToyParams):
-    set: Literal["development", "held_out", "awkward"]
-    """Whether the rule was made on this toy, only tried on it, or tried on it to see where it fails."""
+    set: str
+    """Name of the set in `sets`: whether the rule was made on this toy, or only tried on it."""
     d_sae: Annotated[int, Field(ge=4)] | None = None
     """Latents of the SAEs; as many as there are features if left out."""
 
@@ -38,26 +38,35 @@ class LogSweep(Section):
         return [round(self.least * (most / self.least) ** (step / steps), 4) for step in range(self.l0s)]
 
 
-class Validation(Section):
+class ToySet(Section):
     training: Training
+    """Of the SAEs on each toy of the set."""
     sweep: LogSweep
+    """The L0s that they are trained at."""
+
+
+class Validation(Section):
+    sets: dict[Name, ToySet]
     synthesize: Synthesize
     toys: dict[Name, KnownToy]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for name, toy in self.toys.items():
-            least, *_, most = self.sweep.ks(toy.num_features)
+            require(toy.set in self.sets, f"`toys.{name}.set` must be one of: {', '.join(self.sets)}, got {toy.set!r}")
+            key, sweep = f"sets.{toy.set}.sweep", self.sets[toy.set].sweep
+            least, *_, most = sweep.ks(toy.num_features)
             require(toy.latents >= 4, f"`toys.{name}` must have 4 latents or more, got {toy.latents}")
-            require(least < most, f"`sweep.least` must be below `sweep.most` ({most:g}), got {least:g}")
-            message = f"`sweep.most` must be at most the {toy.latents} latents of `toys.{name}`, got {most:g}"
+            require(least < most, f"`{key}.least` must be below `{key}.most` ({most:g}), got {least:g}")
+            message = f"`{key}.most` must be at most the {toy.latents} latents of `toys.{name}`, got {most:g}"
             require(most <= toy.latents, message)
-            self.grid(name).require_consistent("sweep", self.training, toy.num_features)
+            self.grid(name).require_consistent(key, self.sets[toy.set].training, toy.num_features)
         return self
 
     def grid(self, name: str) -> Grid:
         """The sweep of a toy."""
-        toy, sweep = self.toys[name], self.sweep
+        toy = self.toys[name]
+        sweep = self.sets[toy.set].sweep
         ks = sweep.ks(toy.num_features)
         return Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=toy.latents, seeds=sweep.seeds)
 

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sbw.params import Llm, Params
+from sbw.params import Llm, Params, Validation
 from sbw.run.errors import printable
 from sbw.run.lifetime import end_with_dvc
 from sbw.run.loading import load_document, load_params
 
-LLM_PARAMS = Path("stages/llm/params.yaml")
+FILES: dict[type[Params | Llm | Validation], Path] = {
+    Llm: Path("stages/llm/params.yaml"),
+    Validation: Path("stages/validation/params.yaml"),
+}
+"""Of the params of the pipelines beside the main one."""
 
 
 def run(
-    main: Callable[..., None], description: str | None, kind: type[Params | Llm] = Params, **arguments: str
+    main: Callable[..., None], description: str | None, kind: type[Params | Llm | Validation] = Params, **arguments: str
 ) -> None:
     """Run a stage: parse its positional `arguments` (name: help), check its params, then call `main(params, *values)`.
 
@@ -32,7 +36,7 @@ def run(
         parser.add_argument(name, help=meaning)
     values = vars(parser.parse_args()).values()
     with one_line_errors(parser.prog):
-        params = load_params(Path()) if kind is Params else load_document(kind, LLM_PARAMS)
+        params = load_params(Path()) if kind is Params else load_document(kind, FILES[kind])
         main(params, *values)
 
 

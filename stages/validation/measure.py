@@ -1,17 +1,15 @@
-"""Sweep L0 on a toy whose L0 is known and measure the SAEs: tables in a folder of the toy's name."""
+"""Sweep L0 on a toy whose L0 is known and measure the SAEs: tables in data/validation/TOY."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sbw.params import Params, Validation
-from sbw.run.loading import load_document
+from sbw.params import Validation
 from sbw.run.outputs import whole_folder
 from sbw.run.stage import one_of, run
 
 
-def main(_: Params, file: str, name: str, out: str) -> None:
-    params = load_document(Validation, Path(file))
-    one_of("toy", name, list(params.toys))
+def main(params: Validation, name: str) -> None:
+    training = params.sets[params.toys[one_of("toy", name, list(params.toys))].set].training
 
     import torch
 
@@ -25,15 +23,15 @@ def main(_: Params, file: str, name: str, out: str) -> None:
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy = build_toy(params.toys[name], f"toys.{name}")
-    planned = cells(params.grid(name), params.training, toy)
+    planned = cells(params.grid(name), training, toy)
     with TemporaryDirectory() as folder:
-        train_cells(planned, params.training, lambda cell: Path(folder, cell.folder), name)
+        train_cells(planned, training, lambda cell: Path(folder, cell.folder), name)
         subjects = [Subject(load_sae(Path(folder, cell.folder)), "validation", name, cell.keys) for cell in planned]
     feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
     tables = evaluate(subjects, toy, Sample(feature_acts, toy.embed(feature_acts)), bins=None)
-    with whole_folder(Path(out, name)) as folder:
+    with whole_folder(Path("data/validation", name)) as folder:
         save_tables(tables, folder)
 
 
 if __name__ == "__main__":
-    run(main, __doc__, file="its params", toy="name of the toy in its `toys`", out="folder of the toys' folders")
+    run(main, __doc__, Validation, toy="name of the toy in `toys`")

@@ -1,19 +1,16 @@
-"""What is recommended on each toy whose L0 is known, in tables and in words, and how good it is: data/metrics/NAME."""
+"""What is recommended on each toy whose L0 is known, and how good it is: data/metrics/validation and its .json."""
 
 from pathlib import Path
 from typing import Any
 
-from sbw.params import Params, Validation
-from sbw.run.loading import load_document
+from sbw.params import Validation
 from sbw.run.outputs import whole, whole_folder, write_json
 from sbw.run.stage import run
 
-OUT = Path("data/metrics")
+MEASURED, OUT = Path("data/validation"), Path("data/metrics")
 
 
-def main(_: Params, file: str, measured: str, name: str) -> None:
-    params = load_document(Validation, Path(file))
-
+def main(params: Validation) -> None:
     import pandas as pd
 
     from sbw.files import load_table, save_table
@@ -22,7 +19,8 @@ def main(_: Params, file: str, measured: str, name: str) -> None:
     recommended, curves = [], []
     for toy, section in params.toys.items():
         saes, projections, stability = (
-            load_table(Path(measured, toy, f"{table}.parquet")) for table in ("saes", "projections", "stability")
+            load_table(Path("data/validation", toy, f"{table}.parquet"))
+            for table in ("saes", "projections", "stability")
         )
         found = tried(saes, projections, stability, params.synthesize.seed)
         known: dict[str, Any] = {"toy": toy, "like": params.like(toy), "set": section.set}
@@ -34,7 +32,7 @@ def main(_: Params, file: str, measured: str, name: str) -> None:
         "sets": scores(table),
         "toys": {str(toy): told(rows) for toy, rows in table.groupby("toy", sort=False)},
     }
-    with whole_folder(OUT / name) as folder, whole(OUT / f"{name}.json") as path:
+    with whole_folder(OUT / "validation") as folder, whole(OUT / "validation.json") as path:
         save_table(table, RECOMMENDED, folder / "recommended.parquet")
         save_table(pd.concat(curves), TRIED, folder / "curves.parquet")
         write_json(document, path)
@@ -45,4 +43,4 @@ def main(_: Params, file: str, measured: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__, file="its params", measured="folder of the toys' tables", name="what to call the results")
+    run(main, __doc__, Validation)
