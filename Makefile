@@ -44,17 +44,17 @@ repro: environment ## the main job: every table and figure that is not up to dat
 # In a clone of HEAD, which shares the cache: neither the params here nor the results change.
 PAPER := .paper
 .PHONY: paper
-paper: environment ## the paper's number of seeds (profiles/paper), reported in RESULTS.md
+paper: environment ## the paper's number of seeds (profiles/paper), reported in docs/paper/report.md
 	rm -rf $(PAPER)
 	git clone --quiet . $(PAPER)
 	cd $(PAPER) && dvc config --local cache.dir $(CURDIR)/.dvc/cache
 	cd $(PAPER) && dvc exp run --name paper $(foreach override,$(shell cat profiles/paper),--set-param '$(override)')
-	rm -rf results && mkdir -p results/experiments
-	cp $(PAPER)/plots/*.svg results/ && cp $(PAPER)/plots/experiments/*.svg results/experiments/
+	rm -rf docs/paper && mkdir docs/paper
+	cd $(PAPER)/plots && sed -nE 's/^!\[.*\]\((.*\.svg)\)$$/\1/p' report.md | tar -cf - -T - | tar -xf - -C "$(CURDIR)/docs/paper"
 	{ echo "<!-- Made by \`make paper\` at commit $$(git rev-parse HEAD). -->"; echo; \
-	  echo "Commit $$(git rev-parse --short HEAD), with the overrides of [profiles/paper](profiles/paper):"; echo; \
+	  echo "Commit $$(git rev-parse --short HEAD), with the overrides of [profiles/paper](../../profiles/paper):"; echo; \
 	  sed 's/^/- `/; s/$$/`/' profiles/paper; echo; \
-	  sed -E 's#(!\[[^]]*\]\()#\1results/#' $(PAPER)/plots/report.md; } > RESULTS.md
+	  cat $(PAPER)/plots/report.md; } > docs/paper/report.md
 
 .PHONY: plots
 plots: repro ## a page of interactive plots that needs no network, dvc_plots/index.html

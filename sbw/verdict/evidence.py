@@ -8,7 +8,7 @@ serves them all:
     1 − agreement            of the decoders of two seeds, which is 1 for equal ones
 
 The width s_n − s_{h−n} stands for s_n^dec: an SAE that mixes features spreads its decoder projections to both sides. In
-superposition s_n alone is least at a far too high L0, the width is not (LOG.md).
+superposition s_n alone is least at a far too high L0, the width is not (docs/log.md).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A large sweep stays within the memory that the README promises."""
+"""A large sweep stays within the memory that docs/trainer.md states."""
 
 import subprocess
 import sys
