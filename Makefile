@@ -49,8 +49,8 @@ paper: environment ## the paper's number of seeds (profiles/paper), reported in 
 	git clone --quiet . $(PAPER)
 	cd $(PAPER) && dvc config --local cache.dir $(CURDIR)/.dvc/cache
 	cd $(PAPER) && dvc exp run --name paper $(foreach override,$(shell cat profiles/paper),--set-param '$(override)')
-	rm -rf results && mkdir -p results/experiments
-	cp $(PAPER)/plots/*.svg results/ && cp $(PAPER)/plots/experiments/*.svg results/experiments/
+	rm -rf results && mkdir results
+	cd $(PAPER)/plots && tar cf - $$(grep -oE '[A-Za-z0-9_]+/[A-Za-z0-9_]+\.svg' report.md) | tar xf - -C $(CURDIR)/results
 	{ echo "<!-- Made by \`make paper\` at commit $$(git rev-parse HEAD). -->"; echo; \
 	  echo "Commit $$(git rev-parse --short HEAD), with the overrides of [profiles/paper](profiles/paper):"; echo; \
 	  sed 's/^/- `/; s/$$/`/' profiles/paper; echo; \

@@ -33,7 +33,7 @@ def test_it_runs_and_reruns_what_a_change_concerns(fresh: Clone) -> None:
     }
     scores = json.loads((fresh.root / "data/metrics/validation.json").read_text())["sets"]
     assert {name: methods["combined"]["toys"] for name, methods in scores.items()} == {"development": 1, "held_out": 1}
-    assert (fresh.root / "plots/validation.svg").exists()
+    assert (fresh.root / "plots/validation/known_toys.svg").exists()
     assert stages_run(fresh.dvc("repro", PIPELINE)) == set()
     set_params(fresh, lambda document: document["toys"]["b"].update(seed=5))
     assert f"{PIPELINE}:measure@b" in (again := stages_run(fresh.dvc("repro", PIPELINE)))
