@@ -7,14 +7,15 @@ the values alone, so that a file with a damaged footer could be read as another 
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor  # not otherwise: a stage that draws needs tables alone, and torch takes seconds to import
 
 _DIGEST = b"sha256"
 
@@ -65,19 +66,21 @@ def _digest(schema: pa.Schema, frame: pd.DataFrame) -> bytes:
     return sha256(repr((columns, of_all)).encode() + values).hexdigest().encode()
 
 
-def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: dict[str, "Tensor"], path: Path) -> None:
     """Write a safetensors file that says what it holds by a digest, since safetensors sees no flipped bit.
 
     Raises:
         OSError: it cannot be written.
     """
+    from safetensors.torch import save_file
+
     try:
         save_file(tensors, path, {"sha256": _tensors_digest(tensors)})
     except SafetensorError as error:
         raise OSError(str(error)) from error
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
+def load_tensors(path: Path) -> dict[str, "Tensor"]:
     """Read a safetensors file that `save_tensors` wrote.
 
     Raises:
@@ -93,7 +96,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _tensors_digest(tensors: dict[str, Tensor]) -> str:
+def _tensors_digest(tensors: dict[str, "Tensor"]) -> str:
     digest = sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -1,27 +1,42 @@
-"""Draw a figure from the tables in a folder, as plots/NAME.svg and plots/NAME.pdf."""
+"""Draw the figures of a family, as plots/FAMILY/NAME.svg and plots/pdf/FAMILY/NAME.pdf."""
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sbw.params import Figures, Params
-from sbw.run.outputs import whole
+from sbw.params import Params
+from sbw.params.base import Section
+from sbw.params.figures import FAMILIES
+from sbw.run.outputs import whole_folder
 from sbw.run.stage import one_of, run
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def main(params: Params, figure: str, folder: str, name: str) -> None:
-    one_of("figure", figure, list(Figures.model_fields))
 
-    from sbw.figures.style import save_figure, styled
+def main(params: Params, family: str) -> None:
+    one_of("family", family, list(FAMILIES))
+
+    from sbw.figures.style import save_figure
+
+    tables = {"pretrained": Path("data/pretrained"), "toy": Path("data/toy", params.train.toy)}
+    folder, shown = tables.get(family, Path("data/metrics", family)), getattr(params.figures, family, None)
+    with whole_folder(Path("plots", family)) as svgs, whole_folder(Path("plots/pdf", family)) as pdfs:
+        for name in FAMILIES[family]:
+            save_figure(drawn(name, folder, getattr(shown, name, None)), svgs / f"{name}.svg", pdfs / f"{name}.pdf")
+
+
+def drawn(name: str, folder: Path, shown: Section | None = None) -> "Figure":
+    """A figure from its tables in a folder, with what is `shown` in it where that is a choice."""
+    from sbw.figures.style import styled
     from sbw.files import load_table
 
-    module = import_module(f"sbw.figures.{figure}")
-    tables = [load_table(Path(folder, f"{table}.parquet")) for table in module.TABLES]
+    module = import_module(f"sbw.figures.{name}")
+    tables = [load_table(folder / f"{table}.parquet") for table in module.TABLES]
     with styled():
-        drawn = module.draw(*tables, getattr(params.figures, figure))
-    with whole(Path("plots", f"{name}.svg")) as svg, whole(Path("plots", f"{name}.pdf")) as pdf:
-        save_figure(drawn, svg, "svg")
-        save_figure(drawn, pdf, "pdf")
+        figure: Figure = module.draw(*tables, **(shown.model_dump() if shown else {}))
+    return figure
 
 
 if __name__ == "__main__":
-    run(main, __doc__, figure="figure of `figures`", folder="folder of its tables", name="what to call the files")
+    run(main, __doc__, family="family of figures")

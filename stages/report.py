@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sbw.files import read_json
 from sbw.params import Mixing, Params
+from sbw.params.figures import FAMILIES
 from sbw.run.outputs import whole
 from sbw.run.stage import run
 
@@ -33,7 +34,8 @@ def main(params: Params) -> None:
     )
     sections = tell(results)
     pictures = [picture.name for section in sections if section.shown for picture in section.pictures]
-    links = {name: f"{EXPERIMENTS / name if name in params.experiments else name}.svg" for name in pictures}
+    folders_of = {name: family for family, names in FAMILIES.items() for name in names}
+    links = {name: f"{folders_of.get(name, EXPERIMENTS)}/{name}.svg" for name in pictures}
     markdown = document(sections, sizes(results), links)
     page = render(markdown, TITLE, {link: (PLOTS / link).read_text(encoding="utf-8") for link in links.values()})
     with whole(PLOTS / "report.md") as text, whole(PLOTS / "report.html") as html:

@@ -26,18 +26,17 @@ from tests.preloaded import with_preloaded
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
-FIGURE_PARAMS = "plots/params.yaml"
 LLM_PARAMS = "stages/llm/params.yaml"
 OTHER_PIPELINES = "stages/*/dvc.yaml"  # DVC reads every one in a clone, whichever it runs
-RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
+RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "training.samples": 65_536,
     "train.log_every": 8,
     "sweep.cells": {"low": [9], "near": [11]},
-    "figures.cosine_heatmaps.ks": [9, 11],
-    "figures.histograms.ks": [9, 11],
-    "figures.low_l0_mse.ks": [9],
+    "figures.sweep.cosine_heatmaps.ks": [9, 11],
+    "figures.sweep.histograms.ks": [9, 11],
+    "figures.sweep.low_l0_mse.ks": [9],
     "experiments.transition.ramps": [
         {"initial_k": 20, "k": 11, "ramp_from": 0.2, "ramp_to": 0.75, "samples": 8_192},
         {"initial_k": 2, "k": 11, "ramp_from": 0.0, "ramp_to": 0.8, "samples": 16_384},
@@ -63,7 +62,7 @@ GENERATIONS = [
     ("train", "sweep@", "experiment@", "automatic_l0"),
     ("evaluate@", "evaluate_experiment@", "audit"),
     ("recommend",),
-    ("figures@", "experiment_figure@", "series"),
+    ("figures@", "theory", "experiment_figure@", "series"),
 ]
 
 
@@ -137,15 +136,14 @@ class Clone:
         monkeypatch.setattr(sys, "argv", [name, *rest])
         runpy.run_module(f"stages.{name}", run_name="__main__")
 
-    def set_params(self, values: dict[str, Any], without: Sequence[str] = (), file: str = "") -> None:
+    def set_params(self, values: dict[str, Any], without: Sequence[str] = (), file: str = "params.yaml") -> None:
         """Set params by their dotted names, and remove those in `without`; of the main pipeline if no file is named."""
         yaml = YAML()
-        for path in {self.root / (file or params_file(name)) for name in [*without, *values]}:
-            document = yaml.load(path)
-            for name in [*without, *values]:
-                if path == self.root / (file or params_file(name)):
-                    _set(document, name, values)
-            yaml.dump(document, path)
+        path = self.root / file
+        document = yaml.load(path)
+        for name in [*without, *values]:
+            _set(document, name, values)
+        yaml.dump(document, path)
 
     def add_pipeline(self, name: str) -> None:
         """Put one beside the main one, which is the only one in a clone."""
@@ -154,11 +152,6 @@ class Clone:
     def copy(self, to: Path) -> "Clone":
         shutil.copytree(self.root, to, symlinks=True)
         return Clone(to)
-
-
-def params_file(name: str) -> str:
-    """The file that has a param of the main pipeline."""
-    return FIGURE_PARAMS if name.startswith("figures") else "params.yaml"
 
 
 def _set(document: dict[str, Any], name: str, values: dict[str, Any]) -> None:

@@ -2,17 +2,16 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
-from sbw.figures.style import C_DEC, PALETTE, mark_true_l0_across, new_figure
-from sbw.params import FigureSize
+from sbw.figures.style import C_DEC, PALETTE, log_ticks, mark_true_l0_across, new_figure
 
 TABLES = ["path"]
+SIZE = (6.8, 2.4)  # inches
 
 
-def draw(path: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(path: pd.DataFrame) -> Figure:
     """L0 and c_dec against the training step, a line a start, with the true L0."""
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     left, right = figure.subplots(1, 2, sharex=True)
     for color, (start, of_start) in zip(PALETTE, path.groupby("start"), strict=False):
         end = of_start["l0"].iloc[-1]
@@ -21,8 +20,7 @@ def draw(path: pd.DataFrame, params: FigureSize) -> Figure:
     mark_true_l0_across(left, path, above=True)
     left.set_yscale("log")
     left.set_ylabel("L0 that the SAEs are trained around")
-    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    left.yaxis.set_major_formatter("{x:g}")
+    log_ticks(left.yaxis)
     left.minorticks_off()
     right.set_ylabel(f"mean |cosine|, decoder ({C_DEC})")
     right.set_ylim(bottom=0)

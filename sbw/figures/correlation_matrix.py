@@ -1,26 +1,23 @@
 """Which true features of a toy fire together."""
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from sbw.figures.style import index_ticks, new_figure
-from sbw.params import FigureSize
+from sbw.figures.style import heatmap, new_figure
 
 TABLES = ["correlations"]
+SIZE = (3.3, 2.8)  # inches
 
 
-def draw(correlations: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(correlations: pd.DataFrame) -> Figure:
     """The correlation matrix of the toy's Gaussian copula as a heatmap."""
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     axes = figure.subplots()
     if correlations.empty:
         axes.text(0.5, 0.5, "too many features to draw", ha="center")
         axes.set_axis_off()
         return figure
     matrix = correlations.pivot(index="feature_i", columns="feature_j", values="correlation")
-    sns.heatmap(matrix, ax=axes, cmap="RdBu", center=0, vmin=-1, vmax=1, square=True, rasterized=True,
-                cbar_kws={"label": "correlation"})  # fmt: skip
-    index_ticks(axes, len(matrix), len(matrix))
+    heatmap(axes, matrix, bar="correlation")
     axes.set(xlabel="feature", ylabel="feature", title="Correlation of the features' firing")
     return figure

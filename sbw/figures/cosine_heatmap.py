@@ -4,15 +4,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.style import cosine_panel, new_figure
-from sbw.params import FigureSize
 
 TABLES = ["cosines", "saes"]
+SIZE = (6.8, 3.2)  # inches
 
 
-def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame) -> Figure:
     """Encoder and decoder heatmaps, a row a latent, reordered so that a latent's matched feature is on the diagonal."""
     sae = saes.iloc[0]
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     for axes, side in zip(figure.subplots(1, 2), ["encoder", "decoder"], strict=True):
         cosine_panel(axes, cosines, side, bar=side == "decoder")
         axes.set(xlabel="true feature", ylabel="latent, matched to features", title=f"SAE {side}")

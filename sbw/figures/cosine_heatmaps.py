@@ -3,21 +3,18 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import cosine_bar, cosine_panel, new_figure, panels
-from sbw.params import PanelPerK
+from sbw.figures.style import BAR_ROOM, cosine_bar, cosine_panel, panels
 
 TABLES = ["cosines", "saes"]
+COLUMNS, PANEL = 4, (1.52, 1.7)  # inches
 
 
-def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: PanelPerK) -> Figure:
-    """A decoder heatmap a k, of the sweep's first seed, reordered to put matched features on the diagonal."""
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame, *, ks: list[float]) -> Figure:
+    """A decoder heatmap per k of `ks`, of the sweep's first seed, reordered to put matched features on the diagonal."""
     seed = cosines["seed"].iloc[0]
     one = cosines[cosines["seed"] == seed]
-    rows = -(-len(params.ks) // params.columns)
-    # The colour bar and the title need room of their own.
-    figure = new_figure(params.columns * params.panel_width + 0.7, rows * params.panel_height + 0.3)
-    grid = panels(figure, len(params.ks), params.columns, sharex=True, sharey=True)
-    for axes, k in zip(grid, params.ks, strict=True):
+    figure, grid = panels(len(ks), COLUMNS, PANEL, room=BAR_ROOM, sharex=True, sharey=True)
+    for axes, k in zip(grid, ks, strict=True):
         cosine_panel(axes, one[one["k"] == k], "decoder", bar=False)
         mcc = saes.loc[(saes["k"] == k) & (saes["seed"] == seed), "mcc"].item()
         axes.set(xlabel="", ylabel="", title=f"k = {k:g} (MCC {mcc:.2f})")

@@ -4,14 +4,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.style import BLUE, new_figure
-from sbw.params import FigureSize
 
 TABLES = ["features"]
+SIZE = (3.3, 2.0)  # inches
 
 
-def draw(features: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(features: pd.DataFrame) -> Figure:
     """A bar a feature; in the title their sum, and the true L0, which a hierarchy makes another."""
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     axes = figure.subplots()
     axes.bar(features["feature"], features["firing_probability"], color=BLUE, width=0.8)
     axes.set_xlabel("feature")

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from sbw.figures.style import BLUE, S_N, new_figure
 from sbw.metrics.theory import DISENTANGLED, MIXED, Mixture
-from sbw.params import FigureSize
 
 TABLES: list[str] = []
+SIZE = (3.3, 1.8)  # inches
 
 _SHARE = 0.4
 
 
-def draw(params: FigureSize) -> Figure:
+def draw() -> Figure:
     """The idealised projections of true and of mixed features; s_n^dec is where the rightmost 40 % begin."""
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     pair = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, mixture, name in zip(pair, [DISENTANGLED, MIXED], ["the true features", "mixed features"], strict=True):
         _panel(axes, mixture)

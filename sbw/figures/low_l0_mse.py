@@ -6,22 +6,22 @@ from matplotlib.figure import Figure
 
 from sbw.figures.series import over_seeds
 from sbw.figures.style import BLUE, ORANGE, new_figure, spread
-from sbw.params import LowL0Mse
 
 TABLES = ["saes"]
+SIZE = (3.3, 2.2)  # inches
 
 _WIDTH = 0.38
 
 
-def draw(saes: pd.DataFrame, params: LowL0Mse) -> Figure:
-    """MSE a k: of the trained SAEs, mean and range of the seeds, beside the true features kept to the same k."""
-    figure = new_figure(params.width, params.height)
+def draw(saes: pd.DataFrame, *, ks: list[float]) -> Figure:
+    """MSE at each k of `ks`: trained SAEs, mean and range of the seeds, beside the true features kept to the same k."""
+    figure = new_figure(*SIZE)
     axes = figure.subplots()
     table = over_seeds(saes, "mse", "variant", "k").set_index("k")
-    trained, truth = (table[table["variant"] == variant].loc[params.ks] for variant in ("trained", "truth"))
+    trained, truth = (table[table["variant"] == variant].loc[ks] for variant in ("trained", "truth"))
     _bars(axes, -_WIDTH / 2, trained, BLUE, f"trained ({spread(trained['seeds'].max())})")
     _bars(axes, _WIDTH / 2, truth, ORANGE, "true features")
-    axes.set_xticks(range(len(params.ks)), labels=[f"k = {k:g}" for k in params.ks])
+    axes.set_xticks(range(len(ks)), labels=[f"k = {k:g}" for k in ks])
     axes.set_ylabel("mean squared error")
     axes.set_title(f"Error of SAEs held to k latents, true L0 = {saes['true_l0'].iloc[0]:.2f}")
     axes.margins(y=0.12)

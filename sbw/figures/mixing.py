@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 
 from sbw.figures import series
 from sbw.figures.style import GREY, PALETTE, band, mark_true_l0, new_figure, spread
-from sbw.params import FigureSize
 
 TABLES = ["mixing"]
+SIZE = (3.3, 2.2)  # inches
 
 
-def draw(mixing: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(mixing: pd.DataFrame) -> Figure:
     """Signed mixing, mean over an SAE's latents and range of the seeds: against the correlation, or at several k
     against k, a line a correlation."""
     table = series.mixing(mixing)
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     axes = figure.subplots()
     axes.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
     axes.set_ylabel("mixing of feature 0 into others")

@@ -7,31 +7,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sbw.figures.series import public
-from sbw.figures.style import BLUE, ORANGE, new_figure, panels, short
-from sbw.params import PretrainedL0
+from sbw.figures.style import BLUE, ORANGE, name_axes, panels, short
 
 TABLES = ["l0"]
+COLUMNS, PANEL = 4, (1.7, 1.35)  # inches
 
 
-def draw(saes: pd.DataFrame, params: PretrainedL0) -> Figure:
-    """A panel a model with at least one selected SAE, mean and median marked, on one logarithmic L0 axis.
+def draw(saes: pd.DataFrame, *, bins: int) -> Figure:
+    """A panel of `bins` bins per model with a selected SAE, mean and median marked, on one logarithmic L0 axis.
 
     Raises:
         ValueError: no SAE is selected.
     """
     chosen = public(saes)
     models = [(str(model), panel["l0"]) for model, panel in chosen.groupby("model")]
-    columns = min(params.columns, len(models))
-    rows = -(-len(models) // columns)
-    # A row of labels and the title need room of their own.
-    figure = new_figure(max(columns, 2) * params.panel_width, rows * params.panel_height + 0.6)
-    edges = np.geomspace(chosen["l0"].min() * 0.9, chosen["l0"].max() * 1.1, params.bins + 1)
-    grid = panels(figure, len(models), columns, sharex=True)
+    edges = np.geomspace(chosen["l0"].min() * 0.9, chosen["l0"].max() * 1.1, bins + 1)
+    missing = max(0, 2 - len(models))  # the title is as wide as two panels
+    figure, grid = panels(len(models), COLUMNS, PANEL, room=(missing * PANEL[0], 0.6), sharex=True)
     for axes, (model, l0) in zip(grid, models, strict=True):
         _histogram(axes, model, l0, edges)
     grid[0].legend(loc="best", handlelength=1.2)
-    figure.supxlabel("L0: active latents a token (log scale)", fontsize=7)
-    figure.supylabel("SAEs", fontsize=7)
+    name_axes(figure, "L0: active latents a token (log scale)", "SAEs")
     figure.suptitle(f"L0 of {len(chosen)} public SAEs of {len(models)} models, median {chosen['l0'].median():g}")
     return figure
 

@@ -7,21 +7,21 @@ from matplotlib.figure import Figure
 
 from sbw.figures.series import selected
 from sbw.figures.style import BLUE, GREY, ORANGE, new_figure
-from sbw.params import FigureSize
 
 TABLES = ["l0"]
+SIZE = (6.8, 2.4)  # inches
 
 _LIMIT = 100
 
 
-def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(saes: pd.DataFrame) -> Figure:
     """A dot an SAE by layer, width and site, where its ids say; a dash at the median of each group of two or more.
 
     Raises:
         ValueError: no SAE is selected.
     """
     chosen = selected(saes)
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     by_layer, by_width, by_site = figure.subplots(1, 3, sharey=True)
     sites = chosen["site"].value_counts().index.tolist()
     octaves = chosen["width"].astype(float).map(np.log2, na_action="ignore")

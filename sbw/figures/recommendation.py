@@ -4,21 +4,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, ORANGE, mark_true_l0, mark_true_l0_across, new_figure, panels
-from sbw.params import Panels
+from sbw.figures.style import BLUE, GREY, ORANGE, mark_true_l0, mark_true_l0_across, panels
 
 TABLES = ["curves", "sensitivity"]
+COLUMNS, PANEL = 4, (1.7, 1.7)  # inches
 
 _NAMES = {"c_dec": r"$c_\mathrm{dec}$ / $c_\mathrm{null}$", "stability": "1 − agreement of seeds"}
 
 
-def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Figure:
-    """A panel a metric against L0, with the recommended interval; and what every n of the width would recommend."""
+def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame) -> Figure:
+    """A panel per metric against L0, with the recommended interval; and what every n of the width would recommend."""
     metrics = list(curves["metric"].unique())
-    columns = min(params.columns, len(metrics) + 1)
-    rows = -(-(len(metrics) + 1) // columns)
-    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
-    grid = panels(figure, len(metrics) + 1, columns)
+    figure, grid = panels(len(metrics) + 1, COLUMNS, PANEL)
     for axes, metric in zip(grid, metrics, strict=False):
         _metric_panel(axes, metric, curves[curves["metric"] == metric])
     _sensitivity_panel(grid[-1], sensitivity, metrics, curves)

@@ -6,37 +6,49 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from sbw.figures import series
 
-PALETTE = sns.color_palette("colorblind")
-"""Series told apart by colour; colour-blind-safe."""
+PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"]
+"""Colours of series: seaborn's "colorblind"."""
 BLUE, ORANGE, RED = (PALETTE[i] for i in (0, 1, 3))
 """Data, what it is compared with, and the true L0."""
 GREY = "0.4"
 """Where to look from: zero, random directions, a limit. Dark enough for a name in small type."""
+BAR_ROOM = (0.7, 0.3)
+"""Inches for a colour bar beside panels and for the title above."""
 C_DEC, S_N = r"$c_\mathrm{dec}$", r"$s_n^\mathrm{dec}$"
 
+_DARK = "0.15"
 _RC: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": _DARK,
+    "axes.labelcolor": _DARK,
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
     "figure.titlesize": 8,
+    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
     "font.size": 7,
-    "grid.linewidth": 0.4,
     "legend.fontsize": 6,
     "legend.frameon": False,
     "lines.linewidth": 1.0,
-    "patch.force_edgecolor": False,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": "white",
     "patch.linewidth": 0.0,
     "pdf.fonttype": 42,
     "svg.hashsalt": "sbw",
+    "text.color": _DARK,
+    "xtick.color": _DARK,
+    "ytick.color": _DARK,
     "xtick.labelsize": 6,
     "ytick.labelsize": 6,
     "xtick.major.width": 0.6,
@@ -55,7 +67,7 @@ _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 @contextmanager
 def styled() -> Iterator[None]:
     """The look, for what is drawn and saved in the block."""
-    with sns.axes_style("ticks"), mpl.rc_context(_RC):
+    with mpl.rc_context(_RC):
         yield
 
 
@@ -69,22 +81,53 @@ def short(name: str, longest: int = 28) -> str:
     return (name if len(name) <= longest else f"{name[: longest - 1]}…").replace("$", r"\$")
 
 
-def index_ticks(axes: Axes, columns: int, rows: int, step: int = 10) -> None:
-    """Label every `step`-th column and row of a heatmap with its index."""
-    for ticks, count in ((axes.set_xticks, columns), (axes.set_yticks, rows)):
-        indices = range(0, count, step)
-        ticks([i + 0.5 for i in indices], labels=[str(i) for i in indices], rotation=0)
+def panels(
+    count: int,
+    columns: int,
+    panel: tuple[float, float],
+    *,
+    room: tuple[float, float] = (0.0, 0.3),
+    sharex: bool = False,
+    sharey: bool = False,
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` axes of the size `panel`, at most `columns` per row, each with its own tick labels below.
 
-
-def panels(figure: Figure, count: int, columns: int, *, sharex: bool = False, sharey: bool = False) -> list[Axes]:
-    """`count` axes in rows of `columns`, the last row perhaps shorter, each with its own tick labels below."""
+    Sizes are in inches, width and height; `room` is for labels, titles and bars of the whole figure.
+    """
+    columns = min(columns, count)
     rows = -(-count // columns)
+    figure = new_figure(columns * panel[0] + room[0], rows * panel[1] + room[1])
     axes = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False).flatten().tolist()
     for unused in axes[count:]:
         unused.remove()
     for last in axes[max(0, count - columns) : count]:
         last.tick_params(labelbottom=True)
-    return axes[:count]
+    return figure, axes[:count]
+
+
+def name_axes(figure: Figure, x: str, y: str) -> None:
+    """Labels of the axes that all panels of a figure have."""
+    figure.supxlabel(x, fontsize=7)
+    figure.supylabel(y, fontsize=7)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 times each power of ten of a logarithmic axis, whose scale is set already."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+
+
+def log_histogram(axes: Axes, bins: pd.DataFrame, positive: pd.Series) -> None:
+    """Bins (`from`, `to`, `density`) as filled steps on a log scale that holds all densities in `positive`."""
+    axes.stairs(bins["density"], [*bins["from"], bins["to"].iloc[-1]], fill=True, color=BLUE)
+    axes.set(yscale="log", ylim=(positive.min() / 2, positive.max() * 2))
+    axes.minorticks_off()
+
+
+def interval(rows: pd.DataFrame) -> np.ndarray:
+    """The distances of `low` and `high` from `l0`, as error bars take them."""
+    return np.array([rows["l0"] - rows["low"], rows["high"] - rows["l0"]])
 
 
 def band(
@@ -147,20 +190,29 @@ def spread(count: int) -> str:
 def cosine_bar(figure: Figure, grid: list[Axes], **kwargs: Any) -> None:
     """One colour bar for panels without their own, and what their axes are."""
     figure.colorbar(grid[0].collections[0], ax=grid, label="cosine similarity", **kwargs)
-    figure.supxlabel("true feature", fontsize=7)
-    figure.supylabel("latent, matched to features", fontsize=7)
+    name_axes(figure, "true feature", "latent, matched to features")
 
 
 def cosine_panel(axes: Axes, cosines: pd.DataFrame, side: str, *, bar: bool) -> None:
-    """One SAE's `side` cosines as a heatmap, a row a latent, its matched feature on the diagonal."""
+    """One SAE's `side` cosines as a heatmap, one row per latent, its matched feature on the diagonal."""
     table = series.cosines(cosines)
     matrix = table[table["side"] == side].pivot(index="row", columns="feature", values="cosine")
+    heatmap(axes, matrix, bar="cosine similarity" if bar else "")
+
+
+def heatmap(axes: Axes, matrix: pd.DataFrame, *, bar: str) -> None:
+    """A matrix of values in [-1, 1] as square cells, every tenth index labelled; `bar` names its colour bar, if any."""
+    import seaborn as sns  # only here: it imports scipy's statistics, which takes longer than most figures
+
     sns.heatmap(matrix, ax=axes, cmap="RdBu", center=0, vmin=-1, vmax=1, square=True, rasterized=True,
-                cbar=bar, cbar_kws={"label": "cosine similarity"} if bar else None)  # fmt: skip
-    index_ticks(axes, matrix.shape[1], matrix.shape[0])
+                cbar=bool(bar), cbar_kws={"label": bar} if bar else None)  # fmt: skip
+    rows, columns = matrix.shape
+    axes.set_xticks(np.arange(0, columns, 10) + 0.5, np.arange(0, columns, 10), rotation=0)
+    axes.set_yticks(np.arange(0, rows, 10) + 0.5, np.arange(0, rows, 10), rotation=0)
 
 
-def save_figure(figure: Figure, path: Path, kind: str) -> None:
-    """Write a figure as `svg` or `pdf`: the same bytes for the same figure."""
+def save_figure(figure: Figure, svg: Path, pdf: Path) -> None:
+    """Write a figure as SVG and as PDF: the same bytes for the same figure."""
     with mpl.rc_context(_RC):
-        figure.savefig(path, format=kind, metadata=_UNDATED[kind], dpi=_DPI)
+        for kind, path in (("svg", svg), ("pdf", pdf)):
+            figure.savefig(path, format=kind, metadata=_UNDATED[kind], dpi=_DPI)

@@ -5,14 +5,14 @@ from matplotlib.figure import Figure
 
 from sbw.figures import series
 from sbw.figures.style import ORANGE, band, mark_true_l0, new_figure, seeds
-from sbw.params import FigureSize
 
 TABLES = ["saes"]
+SIZE = (3.3, 2.4)  # inches
 
 
-def draw(saes: pd.DataFrame, params: FigureSize) -> Figure:
+def draw(saes: pd.DataFrame) -> Figure:
     """Variance explained about zero of the trained SAEs and of the true features kept at the same k."""
-    figure = new_figure(params.width, params.height)
+    figure = new_figure(*SIZE)
     axes = figure.subplots()
     table = series.tradeoff(saes)
     trained, truth = (table[table["variant"] == variant] for variant in ("trained", "truth"))

@@ -3,23 +3,19 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import cosine_bar, cosine_panel, new_figure, panels, spread
-from sbw.params import Panels
+from sbw.figures.style import BAR_ROOM, cosine_bar, cosine_panel, panels, spread
 
 TABLES = ["cosines", "saes"]
+COLUMNS, PANEL = 3, (2.03, 2.3)  # inches
 
 _RAMP = ["initial_k", "k", "samples"]
 
 
-def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: Panels) -> Figure:
-    """A decoder heatmap a ramp, of its first seed, and the MCC of all its seeds: mean and range."""
+def draw(cosines: pd.DataFrame, saes: pd.DataFrame) -> Figure:
+    """A decoder heatmap per ramp, of its first seed, and the MCC of all its seeds: mean and range."""
     trained = saes[saes["variant"] == "trained"]
     ramps = trained[_RAMP].drop_duplicates()
-    columns = min(params.columns, len(ramps))
-    rows = -(-len(ramps) // columns)
-    # The colour bar and the title need room of their own.
-    figure = new_figure(columns * params.panel_width + 0.7, rows * params.panel_height + 0.3)
-    grid = panels(figure, len(ramps), columns, sharex=True, sharey=True)
+    figure, grid = panels(len(ramps), COLUMNS, PANEL, room=BAR_ROOM, sharex=True, sharey=True)
     for axes, (_, ramp) in zip(grid, ramps.iterrows(), strict=True):
         of_ramp = trained[(trained[_RAMP] == ramp).all(axis=1)]
         of_seed = cosines["seed"] == of_ramp["seed"].iloc[0]
@@ -27,7 +23,7 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame, params: Panels) -> Figure:
         axes.set(xlabel="", ylabel="", title=f"{_moved(ramp)}\n{_mcc(of_ramp['mcc'])}")
     cosine_bar(figure, grid, shrink=0.8)
     true_l0, seed = trained[["true_l0", "seed"]].iloc[0]
-    and_then = "; " if columns > 1 else "\n"
+    and_then = "; " if len(ramps) > 1 else "\n"
     stated = spread(trained["seed"].nunique())
     figure.suptitle(f"Decoders of seed {seed:g}, true L0 = {true_l0:.2f}{and_then}MCC: {stated}")
     return figure

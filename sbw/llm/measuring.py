@@ -35,13 +35,13 @@ OF_EVALS = {
     "kl_div_score": "the same of the divergence from the model's own predictions",
     "ce_loss_with_sae": "cross-entropy of the next token with the SAE in the model, in nats",
 }
-"""Columns of `SAES` that are from `sbw.llm.evals`."""
+"""Columns of `LLM_SAES` that are from `sbw.llm.evals`."""
 
 _KEYS = [
     column("k", pa.float64(), "active latents a token that the SAE was trained for"),
     column("seed", pa.int64(), "seed of its initial weights"),
 ]
-SAES = pa.schema(
+LLM_SAES = pa.schema(
     [
         *_KEYS,
         column("d_in", pa.int64(), "width of the activations"),
@@ -62,7 +62,7 @@ SAES = pa.schema(
         *(column(name, pa.float64(), meaning) for name, meaning in OF_EVALS.items()),
     ]
 )
-PROJECTIONS = pa.schema(
+LLM_PROJECTIONS = pa.schema(
     [
         *_KEYS,
         column("n", pa.int64(), "latents a token"),
@@ -70,7 +70,7 @@ PROJECTIONS = pa.schema(
         column("s_n_error", pa.float64(), "its standard error over groups of tokens"),
     ]
 )
-HISTOGRAMS = pa.schema(
+LLM_HISTOGRAMS = pa.schema(
     [
         *_KEYS,
         column("from", pa.float64(), "lower edge of the bin of decoder projections, in units of sigma"),
@@ -78,7 +78,7 @@ HISTOGRAMS = pa.schema(
         column("density", pa.float64(), "share of the projections in the bin, over its width"),
     ]
 )
-LATENTS = pa.schema(
+LLM_LATENTS = pa.schema(
     [
         *_KEYS,
         column("latent", pa.int64(), "index of the latent"),
@@ -87,7 +87,7 @@ LATENTS = pa.schema(
         column("threshold", pa.float64(), "pre-activation above which it fires"),
     ]
 )
-STABILITY = pa.schema(
+LLM_STABILITY = pa.schema(
     [
         _KEYS[0],
         column("seed_a", pa.int64(), "seed of an SAE"),
@@ -96,11 +96,11 @@ STABILITY = pa.schema(
     ]
 )
 SCHEMAS = {
-    "saes": SAES,
-    "projections": PROJECTIONS,
-    "histograms": HISTOGRAMS,
-    "latents": LATENTS,
-    "stability": STABILITY,
+    "saes": LLM_SAES,
+    "projections": LLM_PROJECTIONS,
+    "histograms": LLM_HISTOGRAMS,
+    "latents": LLM_LATENTS,
+    "stability": LLM_STABILITY,
 }
 _BATCH = 4096
 _HISTOGRAM_OF = 1 << 23
@@ -141,19 +141,19 @@ def measure(
 
 
 def stability_rows(cells: Sequence[Cell], folder: Path) -> pd.DataFrame:
-    """The rows of `STABILITY`; none for SAEs of more than `MATCHED_UP_TO` latents, which take too long."""
+    """The rows of `LLM_STABILITY`; none for SAEs of more than `MATCHED_UP_TO` latents, which take too long."""
     decoders = {cell: load_sae(folder / cell.name).W_dec.detach() for cell in cells}
     rows = [
         (a.k, a.seed, b.seed, decoder_agreement(decoders[a], decoders[b]))
         for a, b in combinations(cells, 2)
         if a.k == b.k and len(decoders[a]) <= MATCHED_UP_TO
     ]
-    return pd.DataFrame(rows, columns=STABILITY.names)
+    return pd.DataFrame(rows, columns=LLM_STABILITY.names)
 
 
 def with_evals(saes: pd.DataFrame, evals: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `SAES`: those of `measure`, with what the evals said of the same SAEs in the same order."""
-    return saes.assign(**{name: evals[name].to_numpy() for name in OF_EVALS})[SAES.names]
+    """The rows of `LLM_SAES`: those of `measure`, with what the evals said of the same SAEs in the same order."""
+    return saes.assign(**{name: evals[name].to_numpy() for name in OF_EVALS})[LLM_SAES.names]
 
 
 @torch.no_grad()
@@ -171,8 +171,8 @@ def _measure_one(
     sigma = math.sqrt(found.square / len(x) / sae.cfg.d_in)
     return {
         "saes": pd.DataFrame([keys | _sae_row(sae, found, latents, len(x))]),
-        "projections": _projection_rows(found.groups).assign(**keys)[PROJECTIONS.names],
-        "histograms": _histogram_rows(sae, x, sigma, bins).assign(**keys)[HISTOGRAMS.names],
+        "projections": _projection_rows(found.groups).assign(**keys)[LLM_PROJECTIONS.names],
+        "histograms": _histogram_rows(sae, x, sigma, bins).assign(**keys)[LLM_HISTOGRAMS.names],
         "latents": latents,
     }
 

@@ -6,7 +6,6 @@ Imports no torch, so that a bad file is refused before anything slow begins.
 from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0
 from sbw.params.document import Params
-from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
 from sbw.params.llm import (
     EvalBatches,
     Llm,
@@ -17,7 +16,6 @@ from sbw.params.llm import (
     LlmSweep,
     LlmTraining,
     Probing,
-    SweepFigures,
     Texts,
 )
 from sbw.params.toys import (
@@ -51,8 +49,6 @@ __all__ = [
     "EvalBatches",
     "Experiment",
     "ExponentialMagnitude",
-    "FigureSize",
-    "Figures",
     "Firing",
     "FoldedNormalMagnitude",
     "Grid",
@@ -69,23 +65,17 @@ __all__ = [
     "LlmSweep",
     "LlmTraining",
     "LogSweep",
-    "LowL0Mse",
     "LowRankCorrelation",
     "Magnitude",
     "Mixing",
     "NoCorrelation",
     "PairCorrelation",
-    "PanelPerK",
-    "Panels",
     "Params",
-    "PretrainedL0",
     "Probing",
-    "Projection",
     "Ramp",
     "RandomCorrelation",
     "RandomFiring",
     "Sweep",
-    "SweepFigures",
     "Texts",
     "ToyParams",
     "Train",

@@ -1,5 +1,6 @@
 """All of the params: what must hold between their sections."""
 
+from itertools import chain
 from typing import Self
 
 from pydantic import model_validator
@@ -7,7 +8,7 @@ from pydantic import model_validator
 from sbw.params.base import Count, Name, Section, require
 from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0, Recommend, Synthesize
-from sbw.params.figures import Figures
+from sbw.params.figures import FAMILIES, Figures
 from sbw.params.toys import ToyParams
 from sbw.params.training import AnyExperiment, AutomaticL0, Mixing, Saes, Sweep, Train, Training
 
@@ -52,15 +53,15 @@ class Params(Section):
             saes.require_consistent(name, self.training, self.toys[saes.toy].num_features)
             flat = not isinstance(saes, Mixing) or self.toys[saes.toy].hierarchy is None
             require(flat, f"`{name}.toy` must have no `hierarchy`: it correlates features anew, got {saes.toy!r}")
+        taken = {"train", "sweep", *chain(*FAMILIES.values())}
         for name in self.experiments:
-            taken = {"train", "sweep", *Figures.model_fields} - {self.experiments[name].kind}
             require(name not in taken, f"`experiments.{name}` must have another name: that one is taken")
         _require_n("evaluate.n", self.evaluate.n, min(self.train.d_sae, self.sweep.d_sae))
-        for i, n in enumerate(self.figures.projection.ns):
-            _require_n(f"figures.projection.ns[{i}]", n, self.sweep.d_sae)
+        for i, n in enumerate(self.figures.sweep.projection.ns):
+            _require_n(f"figures.sweep.projection.ns[{i}]", n, self.sweep.d_sae)
         for figure in ("cosine_heatmaps", "histograms", "low_l0_mse"):
-            for i, k in enumerate(getattr(self.figures, figure).ks):
-                key = f"`figures.{figure}.ks[{i}]`"
+            for i, k in enumerate(getattr(self.figures.sweep, figure).ks):
+                key = f"`figures.sweep.{figure}.ks[{i}]`"
                 require(k in self.sweep.ks, f"{key} must be one of those of `sweep.cells`, got {k:g}")
         return self
 

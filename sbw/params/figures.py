@@ -1,75 +1,50 @@
-"""The sections of `figures`: sizes in inches, and what to show."""
+"""The sections of `figures`: what the figures show, where that is a choice. Their sizes are constants beside them."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from sbw.params.base import Count, Positive, Section
+from sbw.params.base import Count, Section
+
+FAMILIES = {
+    "pretrained": ["pretrained_l0", "pretrained_l0_by"],
+    "toy": ["firing_probabilities", "correlation_matrix"],
+    "train": ["cosine_heatmap"],
+    "sweep": ["projection", "pairwise_cosine", "tradeoff", "cosine_heatmaps", "low_l0_mse", "histograms"],
+    "automatic_l0": ["automatic_l0"],
+    "recommendation": ["recommendation"],
+    "theory": ["intuition"],
+    "validation": ["known_toys", "metric_curves", "latent_counts"],
+}
+"""The figures of each family, which are drawn from one folder of tables, in one process."""
 
 
-class FigureSize(Section):
-    width: Positive
-    """Inches."""
-    height: Positive
-    """Inches."""
-
-
-class PretrainedL0(Section):
-    panel_width: Positive
-    """Inches a model's panel is wide."""
-    panel_height: Positive
-    """Inches a model's panel is high."""
-    columns: Count
-    """Panels a row."""
+class Histogram(Section):
     bins: Count
     """Bins of each histogram."""
 
 
-class Panels(Section):
-    columns: Count
-    """Panels a row."""
-    panel_width: Positive
-    """Inches."""
-    panel_height: Positive
-    """Inches."""
-
-
-class Projection(Panels):
+class Projection(Section):
     ns: Annotated[list[Count], Field(min_length=1)]
     """The n of each panel's s_n^dec, 1 <= n < sweep.d_sae."""
 
 
-class PanelPerK(Panels):
+class PerK(Section):
     ks: Annotated[list[float], Field(min_length=1)]
-    """The k of each panel, among `sweep.ks`."""
+    """The k of each panel, or group of bars, among those of `sweep.cells`."""
 
 
-class LowL0Mse(FigureSize):
-    ks: Annotated[list[float], Field(min_length=1)]
-    """The k of each group of bars, among `sweep.ks`."""
+class PretrainedFigures(Section):
+    pretrained_l0: Histogram
+
+
+class SweepFigures(Section):
+    projection: Projection
+    cosine_heatmaps: PerK
+    low_l0_mse: PerK
+    histograms: PerK
 
 
 class Figures(Section):
-    pretrained_l0: PretrainedL0
-    pretrained_l0_by: FigureSize
-    firing_probabilities: FigureSize
-    correlation_matrix: FigureSize
-    cosine_heatmap: FigureSize
-    projection: Projection
-    pairwise_cosine: FigureSize
-    tradeoff: FigureSize
-    cosine_heatmaps: PanelPerK
-    low_l0_mse: LowL0Mse
-    histograms: PanelPerK
-    intuition: FigureSize
-    grid: FigureSize
-    """Of the experiments of this kind, as the next three."""
-    transition: Panels
-    jumprelu: FigureSize
-    mixing: FigureSize
-    automatic_l0: FigureSize
-    recommendation: Panels
-    validation: Panels
-    awkward: Panels
-    """Of the toys of stages/awkward/params.yaml, as the next one."""
-    widths: Panels
+    pretrained: PretrainedFigures
+    sweep: SweepFigures

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 from sbw.params.data import Recommend
-from sbw.params.figures import Panels
 from sbw.params.training import Seeds
 
 
@@ -90,7 +89,7 @@ class Dashboards(Section):
     """Held-out contexts to look for what they fire on."""
 
 
-class SweepFigures(Panels):
+class LlmSweepFigures(Section):
     ks: Annotated[list[Positive], Field(min_length=1)]
     """The k of each panel that shows one SAE, among `sweep.ks`."""
 
@@ -122,7 +121,7 @@ class LlmSweep(Section):
     evals: EvalBatches
     """For what SAELens's evals measure with the SAE in the model."""
     texts: Texts
-    figures: SweepFigures
+    figures: LlmSweepFigures
 
 
 class Probing(Section):
@@ -155,7 +154,6 @@ class Llm(Section):
     evals: LlmEvals
     inspect: Inspect
     dashboards: Dashboards
-    figures: Panels
     sweep: LlmSweep
     probing: Probing
     recommend: Recommend

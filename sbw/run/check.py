@@ -15,7 +15,7 @@ def check(folder: Path) -> None:
     params = load_params(folder)
     if remove_broken(folder / RWLOCK):
         print(f"{RWLOCK} was cut off by a kill, and removed: DVC would have refused it")
-    print(f"params.yaml and plots/params.yaml are valid: k = {params.k:g}, toys {', '.join(params.toys)}")
+    print(f"params.yaml is valid: k = {params.k:g}, toys {', '.join(params.toys)}")
 
 
 def remove_broken(rwlock: Path) -> bool:

@@ -1,6 +1,5 @@
 """Reads files of params, and tells what is wrong with one by its keys."""
 
-import re
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -18,26 +17,23 @@ P = TypeVar("P", bound=Section)
 
 
 def load_params(folder: Path) -> Params:
-    """Read and check params.yaml and, with the figures, plots/params.yaml of a folder; raises as `load_document`."""
-    return load_document(Params, folder / "params.yaml", folder / "plots/params.yaml")
+    """Read and check params.yaml of a folder; raises as `load_document`."""
+    return load_document(Params, folder / "params.yaml")
 
 
-def load_document(kind: type[P], *paths: Path) -> P:
-    """Read and check files of params whose sections are, together, those of that kind.
+def load_document(kind: type[P], path: Path) -> P:
+    """Read and check a file of params whose sections are those of that kind.
 
     Raises:
-        UserError: a file is not readable YAML, two have the same section, or a key is unknown, missing or has an
-            impossible value. The message has a line a fault, each naming its key and what is allowed.
+        UserError: the file is not readable YAML, or a key is unknown, missing or has an impossible value. The message
+            has a line a fault, each naming its key and what is allowed.
     """
-    documents = {path: _read(path) for path in paths}
+    document = _read(path)
     try:
-        return kind.model_validate(_merged(documents))
+        return kind.model_validate(document)
     except ValidationError as error:
         faults = [f"  {_explain(fault, kind)}" for fault in error.errors()]
-        named = {section for fault in faults for section in re.findall(r"`(\w+)", fault)}
-        concerned = [str(path) for path in paths if not named.isdisjoint(documents[path])] or [str(paths[0])]
-        refused = f"{' and '.join(concerned)} {'was' if len(concerned) == 1 else 'were'} refused:"
-        raise UserError("\n".join([refused, *faults])) from error
+        raise UserError("\n".join([f"{path} was refused:", *faults])) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -48,16 +44,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UserError(f"{path} was refused: it must have sections, got {document!r}")
     return document
-
-
-def _merged(documents: dict[Path, dict[str, Any]]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for path, document in documents.items():
-        for section in document:
-            if section in merged:
-                raise UserError(f"{path} was refused: another file has `{section}` too")
-        merged |= document
-    return merged
 
 
 def _explain(fault: ErrorDetails, whole: type[Section]) -> str:

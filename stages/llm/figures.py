@@ -14,20 +14,18 @@ def main(llm: Llm) -> None:
     from sbw.figures.style import save_figure, styled
     from sbw.files import load_table
 
-    size, focus = llm.figures, llm.focus
     features, evals = load_table(DATA / "features.parquet"), load_table(DATA / "evals.parquet")
     with styled(), whole_folder(Path("plots/llm")) as folder:
         figures = {
-            "l0": l0.draw(load_table(DATA / "inspection/l0.parquet"), size),
-            "density": density.draw(features, size),
-            "consistency": consistency.draw(features, focus, size),
-            "scatter": scatter.draw(features, focus, size),
-            "cosine": cosine.draw(features, size),
-            "comparison": comparison.draw(evals, size),
+            "l0": l0.draw(load_table(DATA / "inspection/l0.parquet")),
+            "density": density.draw(features),
+            "consistency": consistency.draw(features, llm.focus),
+            "scatter": scatter.draw(features, llm.focus),
+            "cosine": cosine.draw(features),
+            "comparison": comparison.draw(evals),
         }
         for name, figure in figures.items():
-            for kind in ("svg", "pdf"):
-                save_figure(figure, folder / f"{name}.{kind}", kind)
+            save_figure(figure, folder / f"{name}.svg", folder / f"{name}.pdf")
 
 
 if __name__ == "__main__":

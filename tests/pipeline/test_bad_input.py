@@ -73,7 +73,7 @@ def test_missing_dependency_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPat
         ("data/toy/main/toy.safetensors", ["train"]),
         ("data/toy/main/sample.safetensors", ["evaluate", "train"]),
         ("data/sae/train/sae_weights.safetensors", ["evaluate", "train"]),
-        ("data/metrics/train/cosines.parquet", ["figures", "cosine_heatmap", "data/metrics/train", "cosine_heatmap"]),
+        ("data/metrics/train/cosines.parquet", ["figures", "train"]),
     ],
 )
 def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_a_folder_without_saes_is_refused(reproduced: Clone, monkeypatch: pytest
         (["evaluate", "big"], "`name` must be one of: train, sweep, finetune, transition, jumprelu, mixing, got 'big'"),
         (["sweep", "12"], "`cell` must be one of: low, near, got '12'"),
         (["experiment", "big"], "`experiment` must be one of: finetune, transition, jumprelu, mixing, got 'big'"),
-        (["figures", "big", "data", "big"], "`figure` must be one of: pretrained_l0, pretrained_l0_by,"),
+        (["figures", "big"], "`family` must be one of: pretrained, toy, train,"),
     ],
 )
 def test_unknown_cell_is_refused(checkout: Clone, stage: list[str], message: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
+from sbw.params.figures import FAMILIES
 from sbw.run.loading import load_params
 from tests.conftest import ROOT
 
@@ -68,7 +69,9 @@ def entries_of(stage: PipelineStage) -> set[Path]:
     _, _, module, *arguments = str(stage.cmd).split()
     entries = {ROOT / f"{module.replace('.', '/')}.py"}
     if module == "stages.figures":
-        entries.add(ROOT / f"sbw/figures/{arguments[0]}.py")
+        entries |= {ROOT / f"sbw/figures/{figure}.py" for figure in FAMILIES[arguments[0]]}
+    if module == "stages.experiment_figure":
+        entries.add(ROOT / f"sbw/figures/{load_params(ROOT).experiments[arguments[0]].kind}.py")
     if module in ("stages.experiment", "stages.evaluate") and arguments[0] not in ("train", "sweep"):
         entries.add(ROOT / f"sbw/saes/experiments/{load_params(ROOT).experiments[arguments[0]].kind}.py")
     return entries

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from sbw.files import load_table
 from tests.conftest import ROOT, Clone, stages_run
 
-IN_FOCUS = {"train", "evaluate@train", "figures@cosine_heatmap", "series"}
+IN_FOCUS = {"train", "evaluate@train", "figures@train", "series"}
 
 
 def test_second_repro_does_nothing(reproduced: Clone) -> None:
@@ -22,7 +22,7 @@ def test_second_repro_does_nothing(reproduced: Clone) -> None:
 
 def test_deleted_outputs_come_back_without_running_anything(reproduced: Clone) -> None:
     weights = reproduced.root / "data/sae/train/sae_weights.safetensors"
-    figure = reproduced.root / "plots/cosine_heatmap.svg"
+    figure = reproduced.root / "plots/train/cosine_heatmap.svg"
     before = weights.read_bytes(), figure.read_bytes()
     shutil.rmtree(weights.parent)
     figure.unlink()
@@ -52,15 +52,14 @@ def test_an_audit_of_ones_own_saes_is_one_command(reproduced: Clone, tmp_path: P
     assert len(load_table(reproduced.root / "data/metrics/audit/saes.parquet")) == 4
 
 
-def test_one_figures_parameter_reruns_that_figure(reproduced: Clone) -> None:
-    reproduced.set_params({"figures.firing_probabilities.width": 4.0})
-    assert stages_run(reproduced.dvc("repro")) == {"figures@firing_probabilities", "report"}
+def test_what_figures_show_reruns_their_family(reproduced: Clone) -> None:
+    reproduced.set_params({"figures.sweep.projection.ns": [5]})
+    assert stages_run(reproduced.dvc("repro")) == {"figures@sweep", "report"}
 
 
 def test_pretrained_pattern_reruns_the_directory_and_its_figure(reproduced: Clone) -> None:
     reproduced.set_params({"collect_l0.models": ["gemma-2-*"]})
-    figures = {"figures@pretrained_l0", "figures@pretrained_l0_by"}
-    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", *figures, "report", "series"}
+    assert stages_run(reproduced.dvc("repro")) == {"collect_l0", "figures@pretrained", "report", "series"}
 
 
 def test_an_experiments_params_rerun_that_experiment_alone(reproduced: Clone) -> None:
@@ -83,7 +82,7 @@ def test_a_new_experiment_is_a_section_of_the_params_and_no_code(reproduced: Clo
 def test_another_cell_of_the_sweep_trains_that_cell_and_a_removed_one_nothing(reproduced: Clone) -> None:
     reproduced.set_params({"sweep.cells.more": [26]})
     assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"sweep@more", "evaluate@sweep"}
-    shown = {f"figures.{name}.ks": [11] for name in ("cosine_heatmaps", "histograms", "low_l0_mse")}
+    shown = {f"figures.sweep.{name}.ks": [11] for name in ("cosine_heatmaps", "histograms", "low_l0_mse")}
     reproduced.set_params({"sweep.cells": {"near": [11], "more": [26]}, **shown})
     assert stages_run(reproduced.dvc("repro", "evaluate@sweep")) == {"evaluate@sweep"}
     saes = load_table(reproduced.root / "data/metrics/sweep/saes.parquet")

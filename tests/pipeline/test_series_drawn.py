@@ -1,7 +1,5 @@
 """A static figure shows the numbers of the CSV behind the interactive plot of the same thing, to the last digit."""
 
-from importlib import import_module
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,8 +7,7 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sbw.figures.style import styled
-from sbw.files import load_table
+import stages.figures
 from sbw.run.loading import load_params
 from tests.conftest import Clone
 
@@ -25,7 +22,7 @@ def test_the_sweep(reproduced: Clone) -> None:
 
 def test_the_projections(reproduced: Clone) -> None:
     table = series(reproduced, "projections")
-    ns = load_params(reproduced.root).figures.projection.ns
+    ns = load_params(reproduced.root).figures.sweep.projection.ns
     for axes, n in zip(drawn(reproduced, "projection", "metrics/sweep").axes, ns, strict=True):
         assert_band(axes, table[table["n"] == n], "k")
 
@@ -64,10 +61,9 @@ def test_the_public_saes(reproduced: Clone) -> None:
 
 def drawn(clone: Clone, name: str, folder: str) -> Figure:
     """The figure as its stage draws it."""
-    module = import_module(f"sbw.figures.{name}")
-    tables = [load_table(clone.root / "data" / folder / f"{table}.parquet") for table in module.TABLES]
-    with styled():
-        return module.draw(*tables, getattr(load_params(clone.root).figures, name))
+    figures = load_params(clone.root).figures
+    shown = getattr(figures.sweep, name, None) or getattr(figures.pretrained, name, None)
+    return stages.figures.drawn(name, clone.root / "data" / folder, shown)
 
 
 def series(clone: Clone, name: str) -> pd.DataFrame:

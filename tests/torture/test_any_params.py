@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from sbw.params import Params
 from sbw.run.errors import UserError
 from sbw.run.loading import load_params
-from tests.conftest import FIGURE_PARAMS, Clone, params_file
+from tests.conftest import Clone
 
 # Small enough for a run to take a second; what is drawn is put over it.
 SMALL: dict[str, Any] = {
@@ -32,10 +32,10 @@ SMALL: dict[str, Any] = {
     "sweep.seeds": [0],
     "evaluate.n": 3,
     "evaluate.bins": 10,
-    "figures.projection.ns": [2, 3],
-    "figures.cosine_heatmaps.ks": [2],
-    "figures.histograms.ks": [2],
-    "figures.low_l0_mse.ks": [2],
+    "figures.sweep.projection.ns": [2, 3],
+    "figures.sweep.cosine_heatmaps.ks": [2],
+    "figures.sweep.histograms.ks": [2],
+    "figures.sweep.low_l0_mse.ks": [2],
     "experiments": {},
     "automatic_l0.d_sae": 8,
     "automatic_l0.starts": [2],
@@ -75,7 +75,7 @@ def clone(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.fixture(scope="module")
 def small(clone: Clone) -> dict[str, Any]:
     clone.set_params(SMALL)
-    return {**_read(clone.root / "params.yaml"), **_read(clone.root / FIGURE_PARAMS)}
+    return _read(clone.root / "params.yaml")
 
 
 def test_every_document_runs_or_is_refused_by_name(
@@ -139,9 +139,7 @@ def _similar(value: Any) -> st.SearchStrategy[Any]:
 def _runs_or_is_refused(
     clone: Clone, document: dict[str, Any], names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    for file in ("params.yaml", FIGURE_PARAMS):
-        of_it = {name: section for name, section in document.items() if params_file(name) == file}
-        YAML(typ="safe").dump(of_it, clone.root / file)
+    YAML(typ="safe").dump(document, clone.root / "params.yaml")
     params = _loaded(clone.root)
     if isinstance(params, str):
         keys = re.findall(r"`([^`]+)`", params)

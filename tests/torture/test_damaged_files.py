@@ -45,7 +45,6 @@ KINDS: dict[str, Callable[[Path], Any]] = {
     "sae/sae_weights.safetensors": _sae,
     "saes.parquet": load_table,
     "params.yaml": lambda path: bool(load_params(path.parent)),  # another value is a user's to choose
-    "plots/params.yaml": lambda path: bool(load_params(path.parents[1])),
 }
 
 
@@ -62,9 +61,7 @@ def written(undisturbed: Clone, tmp_path_factory: pytest.TempPathFactory) -> Pat
     save_sae(initial_sae(5, 100, 50, 0), root / "sae")
     table = undisturbed.root / "data/metrics/sweep/saes.parquet"
     save_table(load_table(table), pq.read_schema(table), root / "saes.parquet")
-    (root / "plots").mkdir()
-    for name in ("params.yaml", "plots/params.yaml"):
-        shutil.copy(ROOT / name, root / name)
+    shutil.copy(ROOT / "params.yaml", root / "params.yaml")
     return root
 
 

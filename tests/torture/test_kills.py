@@ -15,15 +15,15 @@ from tests.conftest import Clone, lock, stages_run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
 
-TARGETS = ["collect_l0", "figures@pretrained_l0", "figures@pairwise_cosine"]
+TARGETS = ["collect_l0", "figures@pretrained", "figures@sweep"]
 OUTPUTS = [
     "data/pretrained",
     "data/toy/main",
     "data/sae/sweep",
     "data/metrics/sweep",
     "data/sweep.json",
-    "plots/pairwise_cosine.svg",
-    "plots/pretrained_l0.pdf",
+    "plots/sweep/pairwise_cosine.svg",
+    "plots/pdf/pretrained/pretrained_l0.pdf",
 ]
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 KILLS = {False: 3, True: 10}

@@ -90,7 +90,13 @@ def test_a_hostile_name_is_no_toy_no_experiment_and_no_stage(
     reproduced: Clone, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = outputs(reproduced)
-    for stage in (["synthesize", name], ["sweep", name], ["experiment", name], ["figures", name, "data", name]):
+    for stage in (
+        ["synthesize", name],
+        ["sweep", name],
+        ["experiment", name],
+        ["figures", name],
+        ["experiment_figure", name],
+    ):
         message = refusal(reproduced, stage, monkeypatch)
         assert "must be one of" in message
         assert len(message) < 3000
@@ -108,9 +114,9 @@ def test_hostile_names_of_the_directory_are_shown_as_text(reproduced: Clone, mon
     monkeypatch.setattr("sbw.pretrained.directory.get_pretrained_saes_directory", lambda: directory)
     for stage in (["collect_l0"], ["series"], ["report"]):
         reproduced.stage_here(monkeypatch, *stage)
-    for figure in ("pretrained_l0", "pretrained_l0_by"):
-        reproduced.stage_here(monkeypatch, "figures", figure, "data/pretrained", figure)
-        ElementTree.parse(reproduced.root / f"plots/{figure}.svg")
+    reproduced.stage_here(monkeypatch, "figures", "pretrained")
+    for figure in (reproduced.root / "plots/pretrained").iterdir():
+        ElementTree.parse(figure)
     saes = load_table(reproduced.root / "data/pretrained/l0.parquet")
     assert saes["model"].nunique() == len(HOSTILE) + 1
     assert saes["model"].map(len).max() == 200

@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sbw.figures.llm import PANEL
 from sbw.figures.style import PALETTE, new_figure
-from sbw.params import Panels
 
 _SHOWN = {
     "reconstruction\nquality": ["explained_variance", "mse", "cossim"],
@@ -14,10 +14,10 @@ _SHOWN = {
 }
 
 
-def draw(evals: pd.DataFrame, params: Panels) -> Figure:
-    """A row of panels a group of metrics, a panel a metric, a bar an SAE."""
+def draw(evals: pd.DataFrame) -> Figure:
+    """A row of panels per group of metrics, a panel per metric, a bar per SAE."""
     columns = max(len(metrics) for metrics in _SHOWN.values())
-    figure = new_figure(columns * params.panel_width, len(_SHOWN) * params.panel_height * 0.8 + 0.3)
+    figure = new_figure(columns * PANEL[0], len(_SHOWN) * PANEL[1] * 0.8 + 0.3)
     colors = [PALETTE[i % len(PALETTE)] for i in range(len(evals))]
     grid = figure.subplots(len(_SHOWN), columns)
     for row, (group, metrics) in zip(grid, _SHOWN.items(), strict=True):
@@ -28,9 +28,8 @@ def draw(evals: pd.DataFrame, params: Panels) -> Figure:
             axes.set_title(metric)
             axes.set_xticks([])
             axes.margins(y=0.18)
-            axes.spines[["top", "right"]].set_visible(False)
         for unused in row[len(metrics) :]:
             unused.remove()
-    figure.legend(grid[0][0].patches, list(evals["sae"]), loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(grid[0][0].patches, list(evals["sae"]), loc="outside lower center", ncols=4)
     figure.suptitle("SAEs by what SAELens's evals say of them, on held-out texts")
     return figure

@@ -5,15 +5,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sbw.figures.llm import PANEL
 from sbw.figures.style import BLUE, new_figure
-from sbw.params import Panels
 
 
-def draw(features: pd.DataFrame, name: str, params: Panels) -> Figure:
-    """Density against the consistent activation heuristic, a point a latent of one SAE, with both histograms."""
+def draw(features: pd.DataFrame, name: str) -> Figure:
+    """Density against the consistent activation heuristic, a point per latent of one SAE, with both histograms."""
     firing = features[(features["sae"] == name) & (features["feature_density"] > 0)]
     density, consistency = firing["feature_density"], firing["consistent_activation_heuristic"]
-    figure = new_figure(2 * params.panel_width, 2 * params.panel_height + 0.2)
+    figure = new_figure(2 * PANEL[0], 2 * PANEL[1] + 0.2)
     (above, corner), (middle, beside) = figure.subplots(
         2, 2, sharex="col", sharey="row", width_ratios=[4, 1], height_ratios=[1, 4]
     )
@@ -26,7 +26,6 @@ def draw(features: pd.DataFrame, name: str, params: Panels) -> Figure:
     beside.hist(consistency, bins=_log_bins(consistency), color=BLUE, orientation="horizontal")
     _bare(above, "y")
     _bare(beside, "x")
-    middle.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{name}: how often latents fire, and how consistently")
     return figure
 
@@ -38,4 +37,4 @@ def _log_bins(values: pd.Series) -> list[float]:
 def _bare(axes: Axes, counts: str) -> None:
     axes.tick_params(labelbottom=False, labelleft=False, left=counts != "y", bottom=counts != "x")
     axes.tick_params(which="minor", left=False, bottom=False)
-    axes.spines[["top", "right", "left" if counts == "y" else "bottom"]].set_visible(False)
+    axes.spines[["left" if counts == "y" else "bottom"]].set_visible(False)

@@ -4,18 +4,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, RED, new_figure, panels
-from sbw.params import Panels
+from sbw.figures.llm import COLUMNS, PANEL
+from sbw.figures.style import BLUE, RED, name_axes, panels
 
 
-def draw(histogram: pd.DataFrame, params: Panels) -> Figure:
-    """A histogram of the L0 of single tokens, a panel an SAE, with its mean; all on the same logarithmic axis."""
+def draw(histogram: pd.DataFrame) -> Figure:
+    """A histogram of the L0 of single tokens, a panel per SAE, with its mean; all on the same logarithmic axis."""
     saes = histogram["sae"].unique()
-    columns = min(params.columns, len(saes))
-    rows = -(-len(saes) // columns)
-    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
+    figure, grid = panels(len(saes), COLUMNS, PANEL, sharex=True)
     edges = np.geomspace(max(histogram["l0"].min(), 0.8), histogram["l0"].max() * 1.05, 31)
-    for axes, name in zip(panels(figure, len(saes), columns, sharex=True), saes, strict=True):
+    for axes, name in zip(grid, saes, strict=True):
         of_sae = histogram[histogram["sae"] == name]
         mean = np.average(of_sae["l0"], weights=of_sae["tokens"])
         share = of_sae["tokens"] / of_sae["tokens"].sum()
@@ -25,8 +23,6 @@ def draw(histogram: pd.DataFrame, params: Panels) -> Figure:
         axes.set_xticks([tick for tick in (1, 3, 10, 30, 100, 300, 1000) if edges[0] < tick < edges[-1]])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("active latents on a token (log scale)", fontsize=7)
-    figure.supylabel("share of tokens", fontsize=7)
+    name_axes(figure, "active latents on a token (log scale)", "share of tokens")
     figure.suptitle("L0 of single tokens of held-out texts; dashed, the mean")
     return figure

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sbw.figures.llm import PANEL
 from sbw.figures.style import BLUE, GREY, new_figure
-from sbw.params import Panels
 
 _COLUMNS = {
     "encoder_bias": "encoder bias",
@@ -14,11 +14,11 @@ _COLUMNS = {
 }
 
 
-def draw(features: pd.DataFrame, name: str, params: Panels) -> Figure:
-    """A scatter matrix of encoder bias, norm and cosine with the decoder, a point a latent; grey, it never fires."""
+def draw(features: pd.DataFrame, name: str) -> Figure:
+    """A scatter matrix of encoder bias, norm and cosine with the decoder, a point per latent; grey, it never fires."""
     of_sae = features[features["sae"] == name]
     firing = of_sae["feature_density"] > 0
-    figure = new_figure(3 * params.panel_width, 3 * params.panel_height)
+    figure = new_figure(3 * PANEL[0], 3 * PANEL[1])
     for row, below in zip(figure.subplots(3, 3, sharex="col"), _COLUMNS, strict=True):
         for axes, across in zip(row, _COLUMNS, strict=True):
             edges = np.linspace(of_sae[across].min(), of_sae[across].max(), 41).tolist()
@@ -27,7 +27,6 @@ def draw(features: pd.DataFrame, name: str, params: Panels) -> Figure:
                     axes.hist(rows[across], bins=edges, color=color, alpha=0.8)
                 else:
                     axes.scatter(rows[across], rows[below], s=2, color=color, alpha=0.4, linewidths=0, rasterized=True)
-            axes.spines[["top", "right"]].set_visible(False)
             axes.set(xlabel=_COLUMNS[across] if below == list(_COLUMNS)[-1] else "",
                      ylabel=_COLUMNS[below] if across == "encoder_bias" else "")  # fmt: skip
     figure.align_ylabels()

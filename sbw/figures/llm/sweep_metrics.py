@@ -4,9 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import C_DEC, GREY, band, new_figure, panels, spread
+from sbw.figures.style import C_DEC, GREY, band, panels, spread
 from sbw.llm.sweep import Recommended
-from sbw.params import Panels
+
+COLUMNS, PANEL = 4, (1.7, 1.5)
+"""Panels per row, and inches of each, in all figures of a sweep."""
 
 _OF_SAES = {
     "variance_explained_about_mean": "variance explained",
@@ -18,17 +20,15 @@ _OF_SAES = {
 }
 
 
-def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
-    """A panel a metric: first those that recommend an L0, lower better, then what else changes with it.
+def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended) -> Figure:
+    """A panel per metric: first those that recommend an L0, lower better, then what else changes with it.
 
     Lines are means over seeds, bands their range; the recommended L0 of all metrics together is a line in its interval.
     """
     metrics = list(curves["metric"].unique())
     count = len(metrics) + len(_OF_SAES)
-    rows = -(-count // params.columns)
-    columns = -(-count // rows)
-    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.4)
-    grid = panels(figure, count, columns, sharex=True)
+    rows = -(-count // COLUMNS)
+    figure, grid = panels(count, -(-count // rows), PANEL, room=(0.0, 0.4), sharex=True)
     for axes, metric in zip(grid, metrics, strict=False):
         _curve(axes, curves[curves["metric"] == metric].rename(columns={"setting": "k"}), "value")
         axes.set_title(_title(metric))

@@ -5,19 +5,18 @@ from itertools import cycle
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.llm.sweep_metrics import log_l0
+from sbw.figures.llm.sweep_metrics import PANEL, log_l0
 from sbw.figures.style import GREY, PALETTE, band, new_figure
 from sbw.llm.sweep import Recommended
-from sbw.params import Panels
 
 
-def draw(scores: pd.DataFrame, verdict: Recommended, params: Panels) -> Figure:
-    """Mean F1 of the probes over datasets, a line a number of latents, with intervals; the baseline dashed.
+def draw(scores: pd.DataFrame, verdict: Recommended) -> Figure:
+    """Mean F1 of the probes over datasets, a line per number of latents, with intervals; the baseline dashed.
 
     Markers are hollow where an L0 can be told from the best one.
     """
     f1 = scores[scores["measure"] == "f1"]
-    figure = new_figure(2 * params.panel_width, 1.6 * params.panel_height)
+    figure = new_figure(2 * PANEL[0], 1.6 * PANEL[1])
     axes = figure.subplots()
     of_saes, baseline = f1[f1["k"].notna()], f1[f1["k"].isna()].iloc[0]
     for color, latents in zip(cycle(PALETTE), sorted(of_saes["latents"].unique()), strict=False):

@@ -18,7 +18,7 @@ def main(llm: Llm) -> None:
     from sbw.files import load_table
     from sbw.llm.sweep import folder_of, recommended
 
-    size, folders = llm.sweep.figures, [DATA / "sweep/measured" / folder_of(k) for k in llm.sweep.ks]
+    ks, folders = llm.sweep.figures.ks, [DATA / "sweep/measured" / folder_of(k) for k in llm.sweep.ks]
     saes, histograms, latents = (
         pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "histograms", "latents")
@@ -27,14 +27,13 @@ def main(llm: Llm) -> None:
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
     with styled(), whole_folder(Path("plots/llm_sweep")) as folder:
         figures = {
-            "metrics": sweep_metrics.draw(saes, curves, verdict, size),
-            "probing": sweep_probing.draw(load_table(DATA / "probing/scores.parquet"), verdict, size),
-            "projections": sweep_panels.projections(histograms, saes, verdict, size),
-            "densities": sweep_panels.densities(latents, saes, verdict, size),
+            "metrics": sweep_metrics.draw(saes, curves, verdict),
+            "probing": sweep_probing.draw(load_table(DATA / "probing/scores.parquet"), verdict),
+            "projections": sweep_panels.projections(histograms, saes, verdict, ks),
+            "densities": sweep_panels.densities(latents, saes, verdict, ks),
         }
         for name, figure in figures.items():
-            for kind in ("svg", "pdf"):
-                save_figure(figure, folder / f"{name}.{kind}", kind)
+            save_figure(figure, folder / f"{name}.svg", folder / f"{name}.pdf")
 
 
 if __name__ == "__main__":

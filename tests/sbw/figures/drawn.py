@@ -12,7 +12,10 @@ from sbw.figures.style import styled
 from sbw.run.loading import load_params
 from tests.conftest import ROOT
 
-PARAMS = load_params(ROOT).figures
+SHOWN = {
+    figure: shown for family in load_params(ROOT).figures.model_dump().values() for figure, shown in family.items()
+}
+"""What each figure shows by the params, where that is a choice."""
 
 
 def pretrained(models: int = 3) -> list[pd.DataFrame]:
@@ -64,8 +67,8 @@ def saes() -> list[pd.DataFrame]:
 
 def sweep_cosines() -> list[pd.DataFrame]:
     one = cosines()[0]
-    every = [one.assign(k=k, seed=seed) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
-    keys = [(k, seed, 10.9, 0.9) for k in PARAMS.cosine_heatmaps.ks for seed in (0, 1)]
+    every = [one.assign(k=k, seed=seed) for k in SHOWN["cosine_heatmaps"]["ks"] for seed in (0, 1)]
+    keys = [(k, seed, 10.9, 0.9) for k in SHOWN["cosine_heatmaps"]["ks"] for seed in (0, 1)]
     return [pd.concat(every), pd.DataFrame(keys, columns=["k", "seed", "true_l0", "mcc"])]
 
 
@@ -95,7 +98,7 @@ def errors() -> list[pd.DataFrame]:
 def histograms() -> list[pd.DataFrame]:
     rows = [
         (k, seed, low, low + 1.0, density * k + seed)
-        for k in PARAMS.histograms.ks
+        for k in SHOWN["histograms"]["ks"]
         for seed in (0, 1)
         for low, density in ((-1.0, 0.25), (0.0, 0.75))
     ]
@@ -207,9 +210,9 @@ TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "mixing": mixed,
     "automatic_l0": path,
     "recommendation": curves,
-    "validation": recommended,
-    "awkward": awkward,
-    "widths": lambda: awkward()[1:],
+    "known_toys": recommended,
+    "metric_curves": awkward,
+    "latent_counts": lambda: awkward()[1:],
 }
 
 
@@ -217,7 +220,7 @@ def drawn(name: str, tables: list[pd.DataFrame]) -> Figure:
     figure = import_module(f"sbw.figures.{name}")
     assert len(figure.TABLES) == len(tables)
     with styled():
-        return figure.draw(*tables, getattr(PARAMS, name))
+        return figure.draw(*tables, **SHOWN.get(name, {}))
 
 
 def rule_of(axes: Axes) -> list[float]:

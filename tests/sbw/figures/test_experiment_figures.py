@@ -7,8 +7,8 @@ from matplotlib.collections import LineCollection
 
 from sbw.metrics.theory import DISENTANGLED, MIXED
 from tests.sbw.figures.drawn import (
-    PARAMS,
     SAES,
+    SHOWN,
     coefficients,
     drawn,
     errors,
@@ -60,7 +60,7 @@ def test_histograms_are_the_first_seeds_and_say_which_k_is_right() -> None:
         "k = 18: too high",
         "k = 25: too high",
     ]
-    for axes, k in zip(figure.axes, PARAMS.histograms.ks, strict=True):
+    for axes, k in zip(figure.axes, SHOWN["histograms"]["ks"], strict=True):
         (stairs,) = axes.patches
         values, edges, _ = stairs.get_data()
         assert values.tolist() == [0.25 * k, 0.75 * k]

@@ -29,7 +29,7 @@ def test_a_recommendation_is_a_line_with_a_band_in_its_metrics_panel() -> None:
 
 
 def test_the_validation_has_a_panel_a_method_with_the_error_on_toys_it_was_not_made_on() -> None:
-    figure = drawn("validation", recommended())
+    figure = drawn("known_toys", recommended())
     assert [axes.get_title().split("\n")[1] for axes in figure.axes] == [
         "median error 10%, 2 of 2 toys",
         "median error 50%, 2 of 2 toys",
@@ -40,7 +40,7 @@ def test_the_validation_has_a_panel_a_method_with_the_error_on_toys_it_was_not_m
 def test_a_method_that_names_no_l0_has_no_point_there() -> None:
     (table,) = recommended()
     table.loc[(table["toy"] == "b") & (table["method"] == "c_dec"), ["l0", "low", "high"]] = None
-    figure = drawn("validation", [table])
+    figure = drawn("known_toys", [table])
     assert figure.axes[0].get_title().endswith("median error 10%, 1 of 2 toys")
 
 
@@ -52,7 +52,7 @@ def test_a_recommendation_takes_any_number_of_metrics(metrics: int) -> None:
 
 
 def test_a_toy_of_several_widths_has_one_panel_and_says_what_is_named_and_true() -> None:
-    figure = drawn("awkward", awkward())
+    figure = drawn("metric_curves", awkward())
     assert [axes.get_title() for axes in figure.axes] == [
         "zipf: 64 features\n10 named, 10 true",
         "loud: 64 features\n10 named, 10 true",
@@ -63,12 +63,12 @@ def test_a_toy_of_several_widths_has_one_panel_and_says_what_is_named_and_true()
 def test_a_toy_of_which_no_l0_is_named_says_so() -> None:
     curves_of_toys, named = awkward()
     named.loc[named["method"] == "combined", ["l0", "low", "high"]] = None
-    figure = drawn("awkward", [curves_of_toys, named])
+    figure = drawn("metric_curves", [curves_of_toys, named])
     assert figure.axes[0].get_title() == "zipf: 64 features\nnone named, 10 true"
     assert not figure.axes[0].patches
 
 
 def test_widths_are_shares_of_the_features_and_only_of_toys_that_have_several() -> None:
-    (axes,) = drawn("widths", awkward()[1:]).axes
+    (axes,) = drawn("latent_counts", awkward()[1:]).axes
     assert axes.get_title() == "zipf: 64 features"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.5", "1", "2"]

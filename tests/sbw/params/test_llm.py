@@ -33,7 +33,7 @@ from tests.sbw.params.test_document import refused
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_by_its_key(old: str, new: str, message: str, tmp_path: Path) -> None:
-    assert message in refused(tmp_path, old, new, [LLM_PARAMS], Llm)
+    assert message in refused(tmp_path, old, new, LLM_PARAMS, Llm)
 
 
 def test_the_default_is_the_model_that_needs_no_hub() -> None:

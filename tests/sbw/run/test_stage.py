@@ -6,7 +6,7 @@ import pytest
 
 from sbw.run.outputs import whole, whole_folder
 from sbw.run.stage import one_of
-from tests.conftest import FIGURE_PARAMS, Clone
+from tests.conftest import Clone
 from tests.pipeline.test_bad_input import refusal
 
 
@@ -60,7 +60,7 @@ def test_one_of_lists_what_is_allowed() -> None:
     ("stage", "missing"),
     [
         ("train", "data/toy/main/toy.safetensors"),
-        ("figures tradeoff data/metrics/sweep tradeoff", "data/metrics/sweep/saes.parquet"),
+        ("figures sweep", "data/metrics/sweep/projections.parquet"),
         ("report", "data/toy/main/stats.json"),
         ("llm.harvest", "data/llm/model"),
     ],
@@ -72,7 +72,6 @@ def test_what_other_stages_make_is_named_when_it_is_missing(
     assert refusal(checkout, stage.split(), monkeypatch).endswith(told)
 
 
-@pytest.mark.parametrize("name", ["params.yaml", FIGURE_PARAMS])
-def test_a_missing_file_of_params_is_named(fresh: Clone, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (fresh.root / name).unlink()
-    assert refusal(fresh, ["train"], monkeypatch).endswith(f": {name} is not there")
+def test_a_missing_file_of_params_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fresh.root / "params.yaml").unlink()
+    assert refusal(fresh, ["train"], monkeypatch).endswith(": params.yaml is not there")

@@ -5,22 +5,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.methods import LINES
-from sbw.figures.style import GREY, mark_true_l0, new_figure, panels
-from sbw.params import Panels
+from sbw.figures.style import GREY, mark_true_l0, name_axes, panels
 
 TABLES = ["curves", "recommended"]
+COLUMNS, PANEL = 3, (2.25, 1.5)  # inches
 
 
-def draw(curves: pd.DataFrame, recommended: pd.DataFrame, params: Panels) -> Figure:
-    """A panel a toy: its metrics against L0, each from its least to its greatest value, and the recommended interval.
+def draw(curves: pd.DataFrame, recommended: pd.DataFrame) -> Figure:
+    """A panel per toy: its metrics against L0, each from its least to its greatest value, and the recommended interval.
 
     Of toys that differ by the number of latents alone, the first is drawn.
     """
+    curves = curves[curves["set"] == "awkward"]
     toys = [toy for toy in curves["toy"].unique() if (curves.loc[curves["toy"] == toy, "like"] == toy).all()]
-    columns = min(params.columns, len(toys))
-    rows = -(-len(toys) // columns)
-    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.5)
-    grid = panels(figure, len(toys), columns, sharey=True)
+    figure, grid = panels(len(toys), COLUMNS, PANEL, room=(0.0, 0.5), sharey=True)
     for axes, toy in zip(grid, toys, strict=True):
         of_toy = curves[curves["toy"] == toy]
         said = recommended[recommended["toy"] == toy].set_index("method")
@@ -30,8 +28,7 @@ def draw(curves: pd.DataFrame, recommended: pd.DataFrame, params: Panels) -> Fig
         mark_true_l0(axes, of_toy, label=toy == toys[0])
         axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, said))
         axes.xaxis.set_major_formatter("{x:g}")
-    figure.supxlabel("L0", fontsize=7)
-    figure.supylabel("metric, scaled to its range", fontsize=7)
+    name_axes(figure, "L0", "metric, scaled to its range")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LINES))
     return figure
 

@@ -1,14 +1,13 @@
 """What every method recommends on toys whose L0 is known."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, new_figure, panels
-from sbw.params import Panels
+from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, name_axes, panels
 
 TABLES = ["recommended"]
+COLUMNS, PANEL = 4, (1.75, 1.9)  # inches
 
 _TITLES = {
     "c_dec": C_DEC,
@@ -23,13 +22,11 @@ _TICKS = [3, 5, 10, 20, 40]
 _FAINT = "0.65"
 
 
-def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
-    """The recommended against the true L0, a panel a method, with intervals; toys that the rule was made on in grey."""
+def draw(recommended: pd.DataFrame) -> Figure:
+    """The recommended against the true L0, one panel per method, with intervals; grey toys are the rule's own."""
+    recommended = recommended[recommended["set"].isin(["development", "held_out"])]
     methods = list(recommended["method"].unique())
-    columns = min(params.columns, len(methods))
-    rows = -(-len(methods) // columns)
-    figure = new_figure(columns * params.panel_width, rows * params.panel_height + 0.3)
-    grid = panels(figure, len(methods), columns, sharex=True, sharey=True)
+    figure, grid = panels(len(methods), COLUMNS, PANEL, sharex=True, sharey=True)
     for axes, method in zip(grid, methods, strict=True):
         of_method = recommended[recommended["method"] == method]
         _scatter(axes, of_method[of_method["set"] == "development"], _FAINT)
@@ -39,8 +36,7 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
         error = ((held_out["l0"] - held_out["true_l0"]).abs() / held_out["true_l0"]).median()
         named = f"{held_out['l0'].notna().sum()} of {len(held_out)} toys"
         axes.set_title(f"{_TITLES[method]}\nmedian error {error:.0%}, {named}")
-    figure.supxlabel("true L0", fontsize=7)
-    figure.supylabel("recommended L0", fontsize=7)
+    name_axes(figure, "true L0", "recommended L0")
     count = recommended.loc[recommended["set"] == "held_out", "toy"].nunique()
     figure.suptitle(f"Recommended and true L0 of {count} toys that the rule was not made on (in grey: those it was)")
     return figure
@@ -48,8 +44,7 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
 
 def _scatter(axes: Axes, rows: pd.DataFrame, color: object) -> None:
     rows = rows[rows["l0"].notna()]
-    spread = np.array([rows["l0"] - rows["low"], rows["high"] - rows["l0"]])
-    axes.errorbar(rows["true_l0"], rows["l0"], yerr=spread, fmt="o", color=color, markersize=2.5, linewidth=0.5,
+    axes.errorbar(rows["true_l0"], rows["l0"], yerr=interval(rows), fmt="o", color=color, markersize=2.5, linewidth=0.5,
                   markeredgewidth=0)  # fmt: skip
 
 
