@@ -3,7 +3,8 @@
 from importlib import import_module
 from pathlib import Path
 
-from sbw.params import Mixing, Params
+from sbw.params import Params
+from sbw.params.training import Mixing
 from sbw.run.outputs import whole_folder
 from sbw.run.stage import one_of, run
 

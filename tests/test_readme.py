@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sbw.params import ToyParams
+from sbw.params.toys import ToyParams
 from sbw.synthesis.laws import build_toy
 from tests.conftest import ROOT
 

@@ -1,96 +1,24 @@
-"""The params as frozen, typed objects. Unknown keys and impossible values are refused by name.
+"""The params as frozen, typed objects: one class per file of params here, their sections in the modules.
 
-Imports no torch, so that a bad file is refused before anything slow begins.
+Unknown keys and impossible values are refused by name. Imports no torch, so that a bad file is refused before anything
+slow begins.
 """
 
-from sbw.params.cluster import Cluster
-from sbw.params.data import CollectL0
 from sbw.params.document import Params
 from sbw.params.figures import Figures, FigureSize, LowL0Mse, PanelPerK, Panels, PretrainedL0, Projection
-from sbw.params.llm import (
-    EvalBatches,
-    Llm,
-    LlmBatchTopK,
-    LlmEvals,
-    LlmJumpReLU,
-    LlmSae,
-    LlmSweep,
-    LlmTraining,
-    Probing,
-    SweepFigures,
-    Texts,
-)
-from sbw.params.toys import (
-    ConstantFiring,
-    ConstantMagnitude,
-    Correlation,
-    ExponentialMagnitude,
-    Firing,
-    FoldedNormalMagnitude,
-    Hierarchy,
-    LinearFiring,
-    LinearMagnitude,
-    LowRankCorrelation,
-    Magnitude,
-    NoCorrelation,
-    PairCorrelation,
-    RandomCorrelation,
-    RandomFiring,
-    ToyParams,
-    ZipfFiring,
-)
-from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Ramp, Sweep, Train, Training, Transition
-from sbw.params.validation import KnownToy, LogSweep, Validation
+from sbw.params.llm import Llm, SweepFigures
+from sbw.params.validation import Validation
 
 __all__ = [
-    "Cluster",
-    "CollectL0",
-    "ConstantFiring",
-    "ConstantMagnitude",
-    "Correlation",
-    "EvalBatches",
-    "Experiment",
-    "ExponentialMagnitude",
     "FigureSize",
     "Figures",
-    "Firing",
-    "FoldedNormalMagnitude",
-    "Grid",
-    "Hierarchy",
-    "JumpReLU",
-    "KnownToy",
-    "LinearFiring",
-    "LinearMagnitude",
     "Llm",
-    "LlmBatchTopK",
-    "LlmEvals",
-    "LlmJumpReLU",
-    "LlmSae",
-    "LlmSweep",
-    "LlmTraining",
-    "LogSweep",
     "LowL0Mse",
-    "LowRankCorrelation",
-    "Magnitude",
-    "Mixing",
-    "NoCorrelation",
-    "PairCorrelation",
     "PanelPerK",
     "Panels",
     "Params",
     "PretrainedL0",
-    "Probing",
     "Projection",
-    "Ramp",
-    "RandomCorrelation",
-    "RandomFiring",
-    "Sweep",
     "SweepFigures",
-    "Texts",
-    "ToyParams",
-    "Train",
-    "Training",
-    "Transition",
     "Validation",
-    "ZipfFiring",
 ]

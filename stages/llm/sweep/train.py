@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sbw.params import Llm, LlmBatchTopK
+from sbw.params import Llm
+from sbw.params.llm import LlmBatchTopK
 from sbw.run.outputs import whole_folder
 from sbw.run.stage import one_of, run
 
