@@ -4,24 +4,25 @@ from pathlib import Path
 
 from sbw.params import Params
 from sbw.run.outputs import whole_folder
-from sbw.run.stage import one_of, run
+from sbw.run.stage import number_of, run
 
 
 def main(params: Params, value: str) -> None:
-    ks = {f"{k:g}": k for k in params.sweep.ks}
-    sweep = params.sweep.model_copy(update={"ks": [ks[one_of("k", value, list(ks))]]})
+    sweep = params.sweep.model_copy(update={"ks": [number_of("k", value, params.sweep.ks)]})
 
+    from sbw.files import folder_of
     from sbw.lockstep.toys import train_cells
     from sbw.saes.experiments.grid import cells
     from sbw.toy.model import load_toy
 
     toy = load_toy(Path("data/toy", sweep.toy))
-    with whole_folder(Path(f"data/sae/sweep/k={value}")) as folder:
+    of_k = folder_of({"k": sweep.ks[0]})
+    with whole_folder(Path("data/sae/sweep", of_k)) as folder:
         train_cells(
             cells(sweep, params.training, toy),
             params.training,
-            lambda cell: folder / f"seed={cell.keys['seed']}",
-            f"sweep k={value}",
+            lambda cell: folder / folder_of({"seed": cell.keys["seed"]}),
+            f"sweep {of_k}",
         )
 
 
