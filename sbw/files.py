@@ -5,6 +5,7 @@ the values alone, so that a file with a damaged footer could be read as another 
 """
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,11 @@ def _tensors_digest(tensors: dict[str, "Tensor"]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def folder_of(keys: Mapping[str, float]) -> str:
+    """What the folder of an SAE with these keys is called, `k=9/seed=0`: the same for equal values alone."""
+    return "/".join(f"{name}={str(value).removesuffix('.0')}" for name, value in keys.items())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def main(params: Params) -> None:
 
 def train(params: Params, toy: Any, start: float, folder: Path) -> Any:
     """The SAEs of one start, saved to their folders; returns what steered them."""
+    from sbw.files import folder_of
     from sbw.lockstep.toys import progress, train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
@@ -47,7 +48,7 @@ def train(params: Params, toy: Any, start: float, folder: Path) -> Any:
         train_on_toy(saes, toy, training, stream_seed=seed, samples=samples, log_every=100, bar=bar, steer=steer)
     for seed, sae in zip(section.seeds, saes, strict=True):
         sae.cfg.k = steer.l0
-        save_sae(sae, folder / f"start={start:g}" / f"seed={seed}")
+        save_sae(sae, folder / folder_of({"start": start, "seed": seed}))
     return steer
 
 

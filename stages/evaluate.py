@@ -4,7 +4,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sbw.params import Mixing, Params
+from sbw.params import Params
+from sbw.params.training import Mixing
 from sbw.run.outputs import whole, whole_folder, write_json
 from sbw.run.stage import one_of, run
 

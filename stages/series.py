@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sbw.params import Mixing, Params
+from sbw.params import Params
+from sbw.params.training import Mixing
 from sbw.run.outputs import whole_folder
 from sbw.run.stage import run
 

@@ -15,7 +15,7 @@ from sbw.files import column
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.model import Model
 from sbw.llm.subjects import require_fit
-from sbw.params import EvalBatches
+from sbw.params.llm import EvalBatches
 from sbw.pretrained.listed import Listed
 from sbw.run.processes import in_parallel, processors
 

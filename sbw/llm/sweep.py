@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from sbw.files import folder_of
+
 DENSE = 0.1
 """Share of the tokens above which a latent that fires on them is called dense."""
 
@@ -23,7 +25,7 @@ class Cell(NamedTuple):
     @property
     def name(self) -> str:
         """Its folder in that of the sweep."""
-        return f"{folder_of(self.k)}/seed={self.seed}"
+        return folder_of({"k": self.k, "seed": self.seed})
 
 
 class Recommended(NamedTuple):
@@ -46,11 +48,6 @@ class Recommended(NamedTuple):
 def recommended(document: dict[str, Any]) -> Recommended:
     """What a `summary` of verdicts recommends."""
     return Recommended(document["l0"], document["low"], document["high"])
-
-
-def folder_of(k: float) -> str:
-    """What the folders of a k are called."""
-    return f"k={k:g}"
 
 
 def headline(saes: pd.DataFrame, stability: pd.DataFrame) -> list[dict[str, float]]:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from sbw.llm.activations import shuffled
 from sbw.lockstep.device import pick_device
 from sbw.lockstep.trainer import train_lockstep
-from sbw.params import LlmSae, LlmTraining
+from sbw.params.llm import LlmSae, LlmTraining
 from sbw.run.processes import in_parallel, processors
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae

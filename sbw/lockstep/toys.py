@@ -12,7 +12,7 @@ from tqdm import tqdm
 from sbw.lockstep.device import pick_device
 from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CurvePoint, Steer, train_lockstep
-from sbw.params import Training
+from sbw.params.training import Training
 from sbw.run.processes import in_parallel, processors
 from sbw.saes.disk import save_sae
 from sbw.saes.experiments.cell import Cell

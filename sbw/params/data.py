@@ -1,6 +1,10 @@
 """The sections `collect_l0`, `synthesize` and `recommend`."""
 
-from sbw.params.base import Count, Patterns, Section, Seed
+from typing import Annotated
+
+from pydantic import Field
+
+from sbw.params.base import Patterns, Section, Seed
 
 
 class CollectL0(Section):
@@ -13,8 +17,8 @@ class CollectL0(Section):
 
 
 class Synthesize(Section):
-    eval_samples: Count
-    """Rows of the fixed evaluation sample."""
+    eval_samples: Annotated[int, Field(ge=10)]
+    """Rows of the fixed evaluation sample; standard errors are of ten blocks of them."""
     seed: Seed
     """Seed of the fixed evaluation sample."""
 

@@ -1,9 +1,9 @@
 """All of the params: what must hold between their sections."""
 
 from itertools import chain
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from sbw.params.base import Count, Name, Section, require
 from sbw.params.cluster import Cluster
@@ -36,7 +36,7 @@ class Params(Section):
     training: Training
     train: Train
     sweep: Sweep
-    experiments: dict[Name, AnyExperiment]
+    experiments: Annotated[dict[Name, AnyExperiment], Field(min_length=1)]
     automatic_l0: AutomaticL0
     evaluate: Evaluate
     recommend: Recommend
@@ -50,7 +50,10 @@ class Params(Section):
         for name, saes in self._saes().items():
             known = f"one of: {', '.join(self.toys)}"
             require(saes.toy in self.toys, f"`{name}.toy` must be {known}, got {saes.toy!r}")
-            saes.require_consistent(name, self.training, self.toys[saes.toy].num_features)
+            most = self.toys[saes.toy].num_features
+            saes.require_consistent(name, self.training, most)
+            for key, k in saes.trained_ks(name).items():
+                require(k <= most, f"`{key}` must be at most the features of `toys.{saes.toy}` ({most}), got {k:g}")
             flat = not isinstance(saes, Mixing) or self.toys[saes.toy].hierarchy is None
             require(flat, f"`{name}.toy` must have no `hierarchy`: it correlates features anew, got {saes.toy!r}")
         taken = {"train", "sweep", *chain(*FAMILIES.values())}

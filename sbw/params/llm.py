@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 from sbw.params.data import Recommend
-from sbw.params.training import Seeds
+from sbw.params.training import AsDvcWrites, Seeds
 
 
 class Corpus(Section):
@@ -43,8 +43,8 @@ LlmSae = Annotated[LlmBatchTopK | LlmJumpReLU, Field(discriminator="architecture
 
 
 class LlmTraining(Section):
-    d_sae: Annotated[int, Field(ge=2)]
-    """Number of latents."""
+    d_sae: Annotated[int, Field(ge=3)]
+    """Number of latents, of which the sweep needs three."""
     batch_size: Count
     """Activations a step."""
     lr: Positive
@@ -108,7 +108,7 @@ class Texts(Section):
 
 
 class LlmSweep(Section):
-    ks: Annotated[list[Positive], Field(min_length=1)]
+    ks: Annotated[list[Annotated[Positive, AsDvcWrites]], Field(min_length=1)]
     """Active latents a token to train for; what comes out is measured."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every k; the order of the activations is that of `train.seed`."""
@@ -131,8 +131,8 @@ class Probing(Section):
     """How many latents a probe takes, each 1 <= latents <= train.d_sae."""
     batch_size: Count
     """Texts a forward pass."""
-    seed: Seed
-    """Seed of the split of each dataset, and of the probes; sae-probes has 42."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """Seed of the split of each dataset, and of the probes; scikit-learn takes no greater one."""
 
 
 class Llm(Section):
@@ -184,7 +184,7 @@ class Llm(Section):
             key = f"`probing.latents[{i}]`"
             require(latents <= d_sae, f"{key} must satisfy 1 <= latents <= train.d_sae ({d_sae}), got {latents}")
         each: dict[str, list[Any]] = {
-            "sweep.ks": [f"{k:g}" for k in sweep.ks],  # as folders are called
+            "sweep.ks": sweep.ks,
             "sweep.texts.ks": sweep.texts.ks,
             "probing.latents": self.probing.latents,
             "probing.datasets": self.probing.datasets,

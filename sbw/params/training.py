@@ -1,15 +1,25 @@
 """The sections that train SAEs: `training`, `train`, `sweep` and what `experiments` holds."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import override
 
 from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 
 Ks = Annotated[list[float], Field(min_length=1)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+
+
+def _as_dvc_writes(k: Any) -> Any:
+    whole = isinstance(k, float) and k.is_integer()
+    require(not whole, f"must be written as an integer, as DVC names its folder, got {k}")
+    return k
+
+
+AsDvcWrites = BeforeValidator(_as_dvc_writes)
+"""Of a k that DVC puts into the name of a folder: 9, not 9.0."""
 
 
 class Training(Section):
@@ -23,6 +33,15 @@ class Training(Section):
     """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
     device: Literal["auto", "cpu", "cuda"]
     """Where to train; `auto` is a GPU where there is one."""
+
+    @field_validator("device")
+    @classmethod
+    def _found(cls, device: str) -> str:
+        if device == "cuda":
+            import torch  # too slow for those who do not ask for it
+
+            require(torch.cuda.is_available(), "must be 'auto' or 'cpu' where PyTorch finds no GPU, got 'cuda'")
+        return device
 
     def steps(self, samples: int | None = None) -> int:
         """Batches that the samples make."""
@@ -43,14 +62,15 @@ class Saes(Section):
 
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:  # noqa: ARG002
         """Refuse what does not fit together in the section of that name, on a toy of so many features."""
-        fields = type(self).model_fields
-        for name in fields.keys() & {"ks", "seeds", "rhos", "l0_coefficients", "ramps", "starts"}:
-            values = getattr(self, name)
-            distinct = all(value not in values[:i] for i, value in enumerate(values))
-            require(distinct, f"`{section}.{name}` must not repeat a value, got {values}")
-            if name == "ks":
-                for i, k in enumerate(values):
-                    self.require_k(f"{section}.ks[{i}]", k, section, training)
+        for name in ("ks", "seeds", "rhos", "l0_coefficients", "starts"):
+            values = getattr(self, name, [])
+            require(len(set(values)) == len(values), f"`{section}.{name}` must not repeat a value, got {values}")
+        for key, k in self.trained_ks(section).items():
+            self.require_k(key, k, section, training)
+
+    def trained_ks(self, section: str) -> dict[str, float]:
+        """The k of its SAEs once they are trained, by key; none for those whose L0 follows from something else."""
+        return {f"{section}.ks[{i}]": k for i, k in enumerate(getattr(self, "ks", []))}
 
 
 class Train(Saes):
@@ -69,6 +89,8 @@ class Train(Saes):
 class Sweep(Saes):
     cells: Annotated[dict[Name, Ks], Field(min_length=1)]
     """L0s to train SAEs at, each 0 < k <= sweep.d_sae, may be fractional; those of a cell are trained together."""
+    d_sae: Annotated[int, Field(ge=3)]
+    """Number of latents; with two, no n is below half of them, for the width s_n - s_(h-n)."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every k."""
 
@@ -78,13 +100,14 @@ class Sweep(Saes):
         return sorted(k for ks in self.cells.values() for k in ks)
 
     @override
-    def require_consistent(self, section: str, training: Training, num_features: int) -> None:
-        super().require_consistent(section, training, num_features)
-        for cell, ks in self.cells.items():
-            for i, k in enumerate(ks):
-                key = f"{section}.cells.{cell}[{i}]"
-                require(self.ks.count(k) == 1, f"`{key}` must be in one place of `{section}.cells` alone, got {k:g}")
-                self.require_k(key, k, section, training)
+    def trained_ks(self, section: str) -> dict[str, float]:
+        return {f"{section}.cells.{cell}[{i}]": k for cell, ks in self.cells.items() for i, k in enumerate(ks)}
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        repeated = [k for k in self.ks if self.ks.count(k) > 1]
+        require(not repeated, f"`cells` must have each value once, got {repeated}")
+        return self
 
     def only(self, cell: str) -> "Sweep":
         """The sweep with that cell alone."""
@@ -160,9 +183,15 @@ class Transition(Experiment):
         for i, ramp in enumerate(self.ramps):
             key, steps = f"{section}.ramps[{i}]", training.steps(ramp.samples)
             self.require_k(f"{key}.initial_k", ramp.initial_k, section, training)
-            self.require_k(f"{key}.k", ramp.k, section, training)
+            keys = [(each.initial_k, each.k, each.samples) for each in self.ramps[: i + 1]]
+            message = f"`{key}` must differ from those before it in `initial_k`, `k` or `samples`, which name its SAEs"
+            require(keys[-1] not in keys[:-1], message)
             message = f"`{key}.ramp_to` must be over by the last of {steps} steps, got {ramp.ramp_to}"
             require(ramp.ramp_to <= (steps - 1) / steps, message)
+
+    @override
+    def trained_ks(self, section: str) -> dict[str, float]:
+        return {f"{section}.ramps[{i}].k": ramp.k for i, ramp in enumerate(self.ramps)}
 
 
 class JumpReLU(Experiment):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from sbw.params import Grid, JumpReLU, Transition
+from sbw.params.training import Grid, JumpReLU, Transition
 from sbw.report.claims import RIGHT_K, Claim, below, least_claim, measured, mse_below_truth, near, over_seeds, untested
 from sbw.report.results import Results, groups, trained
 from sbw.report.words import count, listed, number, plain, share_of, spread

@@ -1,6 +1,6 @@
 """The sections on the experiments of the main toy."""
 
-from sbw.params import Experiment, Grid, JumpReLU, Mixing, Transition
+from sbw.params.training import Experiment, Grid, JumpReLU, Mixing, Transition
 from sbw.report.experiment_claims import finetune_claims, jumprelu_by_coefficient, jumprelu_claims, transition_claims
 from sbw.report.results import Results, groups, trained, truth
 from sbw.report.section import Picture, Section, Table, knobs

@@ -1,6 +1,6 @@
 """The sections on mixing, on superposition and on the experiments that the paper has not."""
 
-from sbw.params import Mixing
+from sbw.params.training import Mixing
 from sbw.report.experiment_claims import FIVE_L0, mixing_claims, mixing_l0_claims, superposed_claims, zipf_claims
 from sbw.report.experiment_story import PAPER_EXPERIMENTS, params_of, present
 from sbw.report.results import Results, groups, means, trained

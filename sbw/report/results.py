@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from sbw.params import Experiment, Mixing, Params
+from sbw.params import Params
+from sbw.params.training import Experiment, Mixing
 
 E = TypeVar("E", bound=Experiment)
 

@@ -1,6 +1,6 @@
 """What the report says of a toy's laws."""
 
-from sbw.params import ConstantFiring, LowRankCorrelation, NoCorrelation, PairCorrelation, ToyParams
+from sbw.params.toys import ConstantFiring, LowRankCorrelation, NoCorrelation, PairCorrelation, ToyParams
 from sbw.report.words import count, plain
 
 _SPREAD = {"linear": "that fall in a straight line", "zipf": "that fall by Zipf's law", "random": "drawn evenly"}

@@ -3,12 +3,12 @@
 import argparse
 import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sbw.params import Llm, Params, Validation
-from sbw.run.errors import printable
+from sbw.run.errors import UserError, printable
 from sbw.run.lifetime import end_with_dvc
 from sbw.run.loading import load_document, load_params
 
@@ -61,6 +61,18 @@ def one_of(name: str, value: str, allowed: list[str]) -> str:
     if value not in allowed:
         raise ValueError(f"`{name}` must be one of: {', '.join(allowed)}, got {value!r}")
     return value
+
+
+def number_of(name: str, value: str, allowed: Sequence[float]) -> float:
+    """The one of the allowed numbers that `value` spells, as `9`, `9.0` and `0.9e1` spell 9.
+
+    Raises:
+        UserError: there is none; the message lists what is allowed.
+    """
+    with suppress(ValueError):
+        return allowed[allowed.index(float(value))]
+    known = ", ".join(f"{number:g}" for number in allowed)
+    raise UserError(f"`{name}` must be one of: {known}, got {value!r}")
 
 
 def _told(error: ValueError | OSError) -> str:

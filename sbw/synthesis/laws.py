@@ -32,7 +32,7 @@ from sae_lens.synthetic import (
 )
 from torch import Tensor
 
-from sbw.params import (
+from sbw.params.toys import (
     ConstantFiring,
     ConstantMagnitude,
     ExponentialMagnitude,

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from sbw.llm.activations import shuffled
 from sbw.lockstep.trainer import train_lockstep
-from sbw.params import Llm, LlmTraining
+from sbw.params import Llm
+from sbw.params.llm import LlmTraining
 from sbw.run.loading import load_document
 from sbw.saes.untrained import initial_sae
 from sbw.toy.generators import seeded

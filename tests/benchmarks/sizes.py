@@ -22,7 +22,7 @@ from sae_lens import BatchTopKTrainingSAE, LoggingConfig
 from sae_lens.synthetic import SyntheticSAERunner, SyntheticSAERunnerConfig, train_toy_sae
 
 from sbw.lockstep.trainer import train_lockstep
-from sbw.params import ToyParams
+from sbw.params.toys import ToyParams
 from sbw.run.processes import in_parallel, processors
 from sbw.saes.untrained import initial_sae
 from sbw.synthesis.laws import build_toy

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sbw.files import column, load_table, save_table
+from sbw.files import column, folder_of, load_table, save_table
 
 SCHEMA = pa.schema([column("n", pa.int64(), "a count"), column("x", pa.float64(), "in metres")])
 
@@ -45,3 +45,11 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(ValueError, match=r"broken\.parquet is not a readable Parquet table"):
         load_table(tmp_path / "broken.parquet")
+
+
+def test_folders_are_named_as_ever_and_no_two_values_share_one() -> None:
+    assert folder_of({"k": 9.0, "seed": 0}) == folder_of({"k": 9, "seed": 0}) == "k=9/seed=0"
+    assert folder_of({"rho": -0.5, "k": 1.8}) == "rho=-0.5/k=1.8"
+    assert folder_of({"l0_coefficient": 0.05, "samples": 15_000_000}) == "l0_coefficient=0.05/samples=15000000"
+    values = [1.2345678, 1.23456781, 1e-05, 1.0000001, 1, 10_000_000_000, 10_000_000_001, 2**53 - 1, 2**53 - 2]
+    assert len({folder_of({"seed": value}) for value in values}) == len(values)

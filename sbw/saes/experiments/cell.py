@@ -6,6 +6,7 @@ from typing import Any
 
 from sae_lens import TrainingSAE
 
+from sbw.files import folder_of
 from sbw.toy.model import Toy
 
 
@@ -27,4 +28,4 @@ class Cell:
     @property
     def folder(self) -> str:
         """Where among its experiment's SAEs it is kept."""
-        return "/".join(f"{name}={value:.10g}" for name, value in self.keys.items())
+        return folder_of(self.keys)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sbw.params import Grid, Sweep, Training
+from sbw.params.training import Grid, Sweep, Training
 from sbw.saes.experiments.cell import Cell
 from sbw.saes.untrained import initial_sae, true_sae
 from sbw.toy.model import Toy

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sbw.params import JumpReLU, Training
+from sbw.params.training import JumpReLU, Training
 from sbw.saes.experiments.cell import Cell
 from sbw.saes.untrained import initial_jumprelu_sae
 from sbw.toy.model import Toy

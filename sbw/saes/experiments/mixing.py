@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sbw.params import Mixing, Training
+from sbw.params.training import Mixing, Training
 from sbw.saes.experiments.cell import Cell
 from sbw.saes.untrained import true_sae
 from sbw.toy.model import Toy, with_hub

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sbw.params import Training, Transition
+from sbw.params.training import Training, Transition
 from sbw.saes.experiments.cell import Cell
 from sbw.saes.schedule import KSchedule
 from sbw.saes.untrained import initial_transition_sae

@@ -15,10 +15,10 @@ def main(llm: Llm) -> None:
 
     from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
     from sbw.figures.style import save_figure, styled
-    from sbw.files import load_table
-    from sbw.llm.sweep import folder_of, recommended
+    from sbw.files import folder_of, load_table
+    from sbw.llm.sweep import recommended
 
-    ks, folders = llm.sweep.figures.ks, [DATA / "sweep/measured" / folder_of(k) for k in llm.sweep.ks]
+    ks, folders = llm.sweep.figures.ks, [DATA / "sweep/measured" / folder_of({"k": k}) for k in llm.sweep.ks]
     saes, histograms, latents = (
         pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "histograms", "latents")

@@ -4,21 +4,20 @@ from pathlib import Path
 
 from sbw.params import Llm
 from sbw.run.outputs import whole_folder
-from sbw.run.stage import one_of, run
+from sbw.run.stage import number_of, run
 
 OUT = Path("data/llm")
 
 
 def main(llm: Llm, value: str) -> None:
-    ks = {f"{k:g}": k for k in llm.sweep.ks}
-    k = ks[one_of("k", value, list(ks))]
+    k = number_of("k", value, llm.sweep.ks)
 
-    from sbw.files import save_table
+    from sbw.files import folder_of, save_table
     from sbw.llm.activations import load_activations
     from sbw.llm.evals import evaluate
     from sbw.llm.measuring import SCHEMAS, measure, with_evals
     from sbw.llm.model import load_model
-    from sbw.llm.sweep import Cell, folder_of
+    from sbw.llm.sweep import Cell
     from sbw.pretrained.listed import Listed
 
     saes, cells = OUT / "sweep/sae", [Cell(k, seed) for seed in llm.sweep.seeds]
@@ -27,7 +26,7 @@ def main(llm: Llm, value: str) -> None:
     listed = [Listed(cell.name, saes / cell.name, None) for cell in cells]
     evals, _ = evaluate(listed, model, OUT / "corpus/held_out", llm.context_size, llm.sweep.evals)
     tables["saes"] = with_evals(tables["saes"], evals)
-    with whole_folder(OUT / "sweep/measured" / folder_of(k)) as folder:
+    with whole_folder(OUT / "sweep/measured" / folder_of({"k": k})) as folder:
         for name, schema in SCHEMAS.items():
             save_table(tables[name], schema, folder / f"{name}.parquet")
     print(tables["saes"].drop(columns=["d_in", "d_sae"]).to_string(index=False, float_format="%.4g"))

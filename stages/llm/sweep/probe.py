@@ -5,20 +5,19 @@ from pathlib import Path
 
 from sbw.params import Llm
 from sbw.run.outputs import whole
-from sbw.run.stage import one_of, run
+from sbw.run.stage import number_of, run
 
 OUT = Path("data/llm")
 
 
 def main(llm: Llm, value: str) -> None:
-    probing, ks = llm.probing, {f"{k:g}": k for k in llm.sweep.ks}
-    k = ks[one_of("k", value, list(ks))]
+    probing, k = llm.probing, number_of("k", value, llm.sweep.ks)
 
     import pandas as pd
 
-    from sbw.files import save_table
+    from sbw.files import folder_of, save_table
     from sbw.llm.probing import PROBES, over_datasets, probe
-    from sbw.llm.sweep import Cell, folder_of
+    from sbw.llm.sweep import Cell
     from sbw.saes.disk import load_sae
 
     tables = []
@@ -27,7 +26,7 @@ def main(llm: Llm, value: str) -> None:
         rows = over_datasets(one, probing.datasets, OUT / "probing/activations", probing.seed, cell.name)
         tables.append(rows.assign(k=cell.k, seed=cell.seed))
     probes = pd.concat(tables, ignore_index=True)[PROBES.names]
-    with whole(OUT / f"probing/saes/{folder_of(k)}.parquet") as path:
+    with whole(OUT / "probing/saes" / f"{folder_of({'k': k})}.parquet") as path:
         save_table(probes, PROBES, path)
     print(probes.groupby(["seed", "latents"])[["f1", "auc"]].mean().to_string(float_format="%.4g"))
 

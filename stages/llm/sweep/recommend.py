@@ -13,11 +13,11 @@ OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 def main(llm: Llm) -> None:
     import pandas as pd
 
-    from sbw.files import load_table, save_table
-    from sbw.llm.sweep import folder_of, headline
+    from sbw.files import folder_of, load_table, save_table
+    from sbw.llm.sweep import headline
     from sbw.verdict.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
 
-    folders = [OUT / "measured" / folder_of(k) for k in llm.sweep.ks]
+    folders = [OUT / "measured" / folder_of({"k": k}) for k in llm.sweep.ks]
     saes, projections, stability = (
         pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "projections", "stability")

@@ -12,11 +12,10 @@ OUT = Path("data/llm")
 def main(llm: Llm) -> None:
     import pandas as pd
 
-    from sbw.files import load_table, save_table
+    from sbw.files import folder_of, load_table, save_table
     from sbw.llm.scores import SCORES, headline, scores
-    from sbw.llm.sweep import folder_of
 
-    names = [folder_of(k) for k in llm.sweep.ks]
+    names = [folder_of({"k": k}) for k in llm.sweep.ks]
     probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)
     saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names], ignore_index=True)
     table = scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, llm.recommend.seed)

@@ -11,10 +11,10 @@ OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
-    from sbw.files import load_table
+    from sbw.files import folder_of, load_table
     from sbw.llm.activations import open_store
     from sbw.llm.model import label, load_model
-    from sbw.llm.sweep import Cell, folder_of, recommended
+    from sbw.llm.sweep import Cell, recommended
     from sbw.llm.texts import Column, page, read_texts
     from sbw.saes.disk import load_sae
 
@@ -22,7 +22,7 @@ def main(llm: Llm) -> None:
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
     columns = []
     for k in sorted(shown.ks):
-        row = load_table(OUT / "sweep/measured" / folder_of(k) / "saes.parquet").iloc[0]
+        row = load_table(OUT / "sweep/measured" / folder_of({"k": k}) / "saes.parquet").iloc[0]
         name = ": ".join(filter(None, [f"L0 {row['l0']:.3g}", verdict.place_of(row["l0"])]))
         columns.append(Column(name, load_sae(OUT / "sweep/sae" / Cell(k, int(row["seed"])).name)))
     model = load_model(OUT / "model", llm.model_class, llm.dtype)

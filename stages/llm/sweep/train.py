@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from sbw.params import Llm, LlmBatchTopK
+from sbw.params import Llm
+from sbw.params.llm import LlmBatchTopK
 from sbw.run.outputs import whole_folder
-from sbw.run.stage import one_of, run
+from sbw.run.stage import number_of, run
 
 
 def main(llm: Llm, value: str) -> None:
-    ks = {f"{k:g}": k for k in llm.sweep.ks}
-    wanted = LlmBatchTopK(architecture="batchtopk", k=ks[one_of("k", value, list(ks))])
+    wanted = LlmBatchTopK(architecture="batchtopk", k=number_of("k", value, llm.sweep.ks))
 
+    from sbw.files import folder_of
     from sbw.llm.activations import load_activations
     from sbw.llm.model import label
-    from sbw.llm.sweep import folder_of
     from sbw.llm.training import Recipe, Source, train_saes
 
-    recipes = [Recipe(f"seed={seed}", wanted, seed) for seed in llm.sweep.seeds]
+    recipes = [Recipe(folder_of({"seed": seed}), wanted, seed) for seed in llm.sweep.seeds]
     source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
     activations = load_activations(Path("data/llm/activations"))
-    with whole_folder(Path("data/llm/sweep/sae", folder_of(wanted.k))) as folder:
+    with whole_folder(Path("data/llm/sweep/sae", folder_of({"k": wanted.k}))) as folder:
         train_saes(recipes, llm.train, activations, source, lambda name: folder / name)
 
 

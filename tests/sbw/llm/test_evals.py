@@ -13,7 +13,7 @@ from sbw.files import load_table, save_table
 from sbw.llm.activations import load_texts, untokenised
 from sbw.llm.evals import EVALS, FEATURES, GROUPS, evaluate, headline
 from sbw.llm.model import Model
-from sbw.params import LlmEvals
+from sbw.params.llm import LlmEvals
 from sbw.pretrained.listed import Listed, in_folder
 from tests.tiny import CONTEXT, random_sae
 

@@ -11,7 +11,7 @@ from sbw.llm import training
 from sbw.llm.activations import shuffled
 from sbw.llm.training import Recipe, Source, initial, train_saes
 from sbw.lockstep.trainer import train_lockstep
-from sbw.params import LlmBatchTopK, LlmJumpReLU, LlmTraining
+from sbw.params.llm import LlmBatchTopK, LlmJumpReLU, LlmTraining
 from sbw.toy.generators import seeded
 
 SOURCE = Source("tiny", "SAETransformerBridge", "blocks.0.hook_out", 16)

@@ -11,7 +11,7 @@ from sae_lens.synthetic import train_toy_sae
 
 from sbw.lockstep.toys import progress, train_cells, train_on_toy
 from sbw.lockstep.trainer import CurvePoint
-from sbw.params import Training
+from sbw.params.training import Training
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.experiments.cell import Cell

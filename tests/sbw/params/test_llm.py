@@ -25,11 +25,13 @@ from tests.sbw.params.test_document import refused
         ("texts: {ks: [5,", "texts: {ks: [6,", "`sweep.texts.ks[0]` must be one of `sweep.ks` (5, 8, 14,"),
         ("130, 230, 400]", "130, 230, 2305]", "`sweep.ks[8]` must satisfy 0 < k <= train.d_sae (2304), got 2305"),
         ("latents: [1, 16]", "latents: [1, 2305]", "`probing.latents[1]` must satisfy 1 <= latents <= train.d_sae"),
-        ("[5, 8, 14, 25,", "[5, 5.0000001, 14, 25,", "`sweep.ks` must all be different"),
+        ("[5, 8, 14, 25,", "[5, 5, 14, 25,", "`sweep.ks` must all be different"),
+        ("[5, 8, 14, 25,", "[5, 8.0, 14, 25,", "`sweep.ks[1]`: must be written as an integer, as DVC names its folder"),
+        ("  seed: 42 ", "  seed: 4294967296 ", "`probing.seed` must be less than 4294967296, got 4294967296"),
         ("texts: {ks: [5, 130,", "texts: {ks: [5, 5,", "`sweep.texts.ks` must all be different"),
         ("latents: [1, 16]", "latents: [16, 16]", "`probing.latents` must all be different"),
         ("23_headline_ischina", "22_headline_isobama", "`probing.datasets` must all be different"),
-        ("\nmodel: smollm2 ", "\nmodels: smollm2 ", "`model` is missing"),
+        ("\nmodel: smollm2 ", "\n", "`model` is missing"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_by_its_key(old: str, new: str, message: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from sbw.params import RandomCorrelation, ToyParams
+from sbw.params.toys import RandomCorrelation, ToyParams
 from sbw.run.loading import load_params
 from sbw.synthesis.laws import build_toy, random_correlation_matrix
 from sbw.toy.generators import seeded

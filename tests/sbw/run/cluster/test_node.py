@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sbw.params import Cluster
+from sbw.params.cluster import Cluster
 from sbw.run.cluster import head
 from sbw.run.cluster.faults import explain
 from sbw.run.cluster.node import Job, Outcome, run_cell
