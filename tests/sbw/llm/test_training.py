@@ -76,7 +76,7 @@ def test_its_metadata_say_what_anybody_needs(trained: Path) -> None:
 def test_bytes_do_not_depend_on_the_number_of_processes(
     trained: Path, activations: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "processors", lambda: 1)
+    monkeypatch.setattr("sbw.run.processes.processors", lambda: 1)
     train_saes(RECIPES, PARAMS, activations, SOURCE, lambda name: tmp_path / name)
     for path in trained.rglob("*.*"):
         assert (tmp_path / path.relative_to(trained)).read_bytes() == path.read_bytes()
