@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from sbw.files import save_table
-from sbw.llm import probing
 from sbw.llm.model import Model
 from sbw.llm.probing import (
     BASELINE,

@@ -7,7 +7,6 @@ import torch
 from sae_lens import SAE
 from torch import Tensor
 
-from sbw.llm import training
 from sbw.llm.activations import shuffled
 from sbw.llm.training import Recipe, Source, initial, train_saes
 from sbw.lockstep.trainer import train_lockstep
