@@ -24,11 +24,10 @@ from safetensors.torch import load_file, save_file
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from tqdm import tqdm
 
 from sbw.files import column
 from sbw.llm.model import Model
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes, processes_on
 
 MEASURES = {
     "f1": "F1 on the test set, weighted by the classes' sizes",
@@ -83,13 +82,12 @@ def require_datasets(names: Sequence[str]) -> None:
 def write_activations(
     datasets: Sequence[str], model: Model, hook: str, batch_size: int, longest: int, folder: Path
 ) -> None:
-    """Write the activations at the last token of every text of the datasets, a file a dataset.
+    """Write the activations at the last token of every text of the datasets, one file per dataset.
 
-    On the CPU the datasets are dealt out to a process a processor, each with one thread.
+    On the CPU one process per processor writes them, each with one thread.
     """
-    shares = min(processors(), len(datasets)) if model.cfg.device == "cpu" else 1
-    write = partial(_write_share, model=model, hook=hook, batch_size=batch_size, longest=longest, folder=folder)
-    in_parallel([partial(write, datasets[share::shares], quiet=share > 0) for share in range(shares)])
+    write = partial(_write_one, model=model, hook=hook, batch_size=batch_size, longest=longest, folder=folder)
+    map_processes(write, datasets, processes_on(model.cfg.device), label="activations", unit="dataset")
 
 
 @torch.no_grad()
@@ -160,30 +158,20 @@ def probe(sae: SAE[Any], split: Split, counts: Sequence[int], seed: int) -> list
 
 def over_datasets(function: Any, datasets: Sequence[str], folder: Path, seed: int, label: str) -> pd.DataFrame:
     """The rows, a dict each, that `function` makes of each dataset's split, with its `dataset`; several at once."""
-    shares = min(processors(), len(datasets))
-    each = partial(_rows_of_share, function, folder=folder, seed=seed, label=label)
-    found = in_parallel([partial(each, datasets[share::shares], quiet=share > 0) for share in range(shares)])
-    return pd.DataFrame([row for i in range(len(datasets)) for row in found[i % shares][i // shares]])
+    found = map_processes(
+        lambda dataset: function(load_split(folder, dataset, seed)), datasets, label=label, unit="dataset"
+    )
+    return pd.DataFrame(
+        [{**row, "dataset": dataset} for dataset, rows in zip(datasets, found, strict=True) for row in rows]
+    )
 
 
-def _write_share(
-    datasets: Sequence[str], model: Model, hook: str, batch_size: int, longest: int, folder: Path, quiet: bool
-) -> None:
+def _write_one(dataset: str, model: Model, hook: str, batch_size: int, longest: int, folder: Path) -> None:
     from sae_probes.utils_data import read_numbered_dataset_df
 
-    for dataset in tqdm(datasets, desc="activations", unit="dataset", disable=quiet or None):
-        texts = read_numbered_dataset_df(dataset)["prompt"].tolist()[:_ROWS]
-        found = last_token_activations(texts, model, hook, batch_size, longest)
-        save_file({"activations": found}, folder / f"{dataset}.safetensors")
-
-
-def _rows_of_share(
-    function: Any, datasets: Sequence[str], folder: Path, seed: int, label: str, quiet: bool
-) -> list[list[dict[str, Any]]]:
-    return [
-        [{**row, "dataset": dataset} for row in function(load_split(folder, dataset, seed))]
-        for dataset in tqdm(datasets, desc=label, unit="dataset", disable=quiet or None)
-    ]
+    texts = read_numbered_dataset_df(dataset)["prompt"].tolist()[:_ROWS]
+    found = last_token_activations(texts, model, hook, batch_size, longest)
+    save_file({"activations": found}, folder / f"{dataset}.safetensors")
 
 
 @torch.no_grad()

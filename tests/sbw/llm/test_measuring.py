@@ -123,7 +123,7 @@ def test_seeds_of_a_k_are_compared_unless_there_are_too_many_latents(
 def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_processes(
     tables: dict[str, pd.DataFrame], folder: Path, x: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "processors", lambda: 1)
+    monkeypatch.setattr("sbw.run.processes.processors", lambda: 1)
     evals = pd.DataFrame({"ce_loss_score": [0.5, np.nan], "kl_div_score": 0.6, "ce_loss_with_sae": 3.0})
     for place, found in (("two", tables), ("one", measure(CELLS, folder, x, GROUPS, BINS))):
         (tmp_path / place).mkdir()

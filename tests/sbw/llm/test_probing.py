@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from sbw.files import save_table
-from sbw.llm import probing
 from sbw.llm.model import Model
 from sbw.llm.probing import (
     BASELINE,
@@ -89,7 +88,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
     folder: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = over_datasets(lambda split: [baseline(split, 1)], DATASETS, folder, 1, "baseline")
-    monkeypatch.setattr(probing, "processors", lambda: 1)
+    monkeypatch.setattr("sbw.run.processes.processors", lambda: 1)
     write_activations(DATASETS, model, HOOK, 32, LONGEST, tmp_path)
     one = over_datasets(lambda split: [baseline(split, 1)], DATASETS, tmp_path, 1, "baseline")
     for path in folder.iterdir():
