@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError, not_found, reading
 from sbw.run.processes import in_parallel, processors
 from sbw.toy.generators import seeded
 
@@ -26,7 +27,13 @@ SHARD = 1024
 
 
 def load_texts(folder: Path) -> IterableDataset:
-    """The texts in a folder of Parquet files, read as they are needed."""
+    """The texts in a folder of Parquet files, read as they are needed.
+
+    Raises:
+        FileNotFoundError: the folder has none.
+    """
+    if not any(folder.glob("*.parquet")):
+        raise not_found(folder / "*.parquet")
     return load_dataset("parquet", data_files=str(folder / "*.parquet"), split="train", streaming=True)
 
 
@@ -64,14 +71,14 @@ def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: i
     """The store's first contexts, as few as hold so many tokens that are not special.
 
     Raises:
-        ValueError: all its texts together hold fewer.
+        UserError: all its texts together hold fewer.
     """
     contexts, found = [], 0
     while found < tokens:
         try:
             contexts.append(store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False))
         except StopIteration:
-            raise ValueError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
+            raise UserError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
         found += int((~torch.isin(contexts[-1], special)).sum())
     return torch.cat(contexts)
 
@@ -96,12 +103,13 @@ def load_activations(folder: Path) -> Float[Tensor, "n d"]:
     """The activations that `harvest` wrote.
 
     Raises:
-        FileNotFoundError: the folder has none.
+        FileNotFoundError, UserError: the folder has none, or a file of it is not readable.
     """
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no activations: no *.safetensors is in it")
-    return torch.cat([load_file(path)["activations"] for path in paths])
+        raise not_found(folder / "*.safetensors")
+    with reading(folder, "folder of activations"):
+        return torch.cat([load_file(path)["activations"] for path in paths])
 
 
 def shuffled(

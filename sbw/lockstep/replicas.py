@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sae_lens import TrainingSAE
 from torch import Tensor
 
+from sbw.run.errors import UserError
+
 DEAD_AFTER = 1000
 """Steps without firing after which a latent is dead: the `dead_feature_window` of SAELens's toy loop."""
 
@@ -37,7 +39,7 @@ class StepLog(NamedTuple):
     """Active latents a sample in the batch."""
 
 
-class Diverged(ValueError):
+class Diverged(UserError):
     """An SAE whose training cannot go on."""
 
     def __init__(self, replica: int, said: str):

@@ -13,6 +13,7 @@ from sbw.lockstep.device import pick_device
 from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CurvePoint, Steer, train_lockstep
 from sbw.params import Training
+from sbw.run.errors import UserError
 from sbw.run.processes import in_parallel, processors
 from sbw.saes.disk import save_sae
 from sbw.saes.experiments.cell import Cell
@@ -106,6 +107,6 @@ def _train_groups(
                     processes=processes,
                 )
             except Diverged as stop:
-                raise ValueError(f"{label}: {cells[stop.replica].folder} {stop.said}") from stop
+                raise UserError(f"{label}: {cells[stop.replica].folder} {stop.said}") from stop
             for cell, sae in zip(cells, saes, strict=True):
                 save_sae(sae, place(cell))

@@ -8,6 +8,7 @@ import pytest
 
 from sbw.figures.style import save_figure
 from sbw.params import Figures
+from sbw.run.errors import UserError
 from tests.sbw.figures.drawn import (
     PARAMS,
     TABLES,
@@ -53,7 +54,7 @@ def test_pretrained_l0_takes_any_number_of_models(models: int) -> None:
 
 
 def test_pretrained_l0_says_when_nothing_is_selected() -> None:
-    with pytest.raises(ValueError, match=r"no SAE is selected: `collect_l0\.models`"):
+    with pytest.raises(UserError, match=r"no SAE is selected: `collect_l0\.models`"):
         drawn("pretrained_l0", [pretrained()[0].assign(selected=False)])
 
 
