@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError, not_found, reading
 from sbw.run.processes import map_processes, processes_on
 from sbw.toy.generators import seeded
 
@@ -26,7 +27,13 @@ SHARD = 1024
 
 
 def load_texts(folder: Path) -> IterableDataset:
-    """The texts in a folder of Parquet files, read as they are needed."""
+    """The texts in a folder of Parquet files, read as they are needed.
+
+    Raises:
+        FileNotFoundError: the folder has none.
+    """
+    if not any(folder.glob("*.parquet")):
+        raise not_found(folder / "*.parquet")
     return load_dataset("parquet", data_files=str(folder / "*.parquet"), split="train", streaming=True)
 
 
@@ -64,14 +71,14 @@ def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: i
     """The store's first contexts, as few as hold so many tokens that are not special.
 
     Raises:
-        ValueError: all its texts together hold fewer.
+        UserError: all its texts together hold fewer.
     """
     contexts, found = [], 0
     while found < tokens:
         try:
             contexts.append(store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False))
         except StopIteration:
-            raise ValueError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
+            raise UserError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
         found += int((~torch.isin(contexts[-1], special)).sum())
     return torch.cat(contexts)
 
@@ -95,16 +102,17 @@ def load_activations(folder: Path) -> Float[Tensor, "n d"]:
     """The activations that `harvest` wrote, read one shard at a time into one tensor.
 
     Raises:
-        FileNotFoundError: the folder has none.
+        FileNotFoundError, UserError: the folder has none, or a file of it is not readable.
     """
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no activations: no *.safetensors is in it")
-    lengths = [_length(path) for path in paths]
-    first = load_file(paths[0])["activations"]
-    activations = first.new_empty(sum(lengths), first.shape[1])
-    for part, path in zip(activations.split(lengths), paths, strict=True):
-        part.copy_(load_file(path)["activations"])
+        raise not_found(folder / "*.safetensors")
+    with reading(folder, "folder of activations"):
+        lengths = [_length(path) for path in paths]
+        first = load_file(paths[0])["activations"]
+        activations = first.new_empty(sum(lengths), first.shape[1])
+        for part, path in zip(activations.split(lengths), paths, strict=True):
+            part.copy_(load_file(path)["activations"])
     return activations
 
 

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from sbw.files import column
 from sbw.llm.model import Model
+from sbw.run.errors import UserError, reading
 from sbw.run.processes import map_processes, processes_on
 
 MEASURES = {
@@ -70,13 +71,13 @@ def require_datasets(names: Sequence[str]) -> None:
     """Refuse a dataset that sae-probes does not have.
 
     Raises:
-        ValueError: there is one; the message names its place in the params, and the datasets that there are.
+        UserError: there is one; the message names its place in the params, and the datasets that there are.
     """
     from sae_probes import DATASETS
 
     for i, name in enumerate(names):
         if name not in DATASETS:
-            raise ValueError(f"`probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
+            raise UserError(f"`probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
 
 
 def write_activations(
@@ -119,11 +120,17 @@ def last_token_activations(
 
 
 def load_split(folder: Path, dataset: str, seed: int) -> Split:
-    """A dataset's activations, as `write_activations` left them, and labels, split as sae-probes does."""
+    """A dataset's activations, as `write_activations` left them, and labels, split as sae-probes does.
+
+    Raises:
+        FileNotFoundError, UserError: the file of activations is missing, or is not readable.
+    """
     from sae_probes.run_sae_evals import DATASET_SIZES
     from sae_probes.utils_data import get_train_test_indices, get_yvals
 
-    X, y = load_file(folder / f"{dataset}.safetensors")["activations"].float(), get_yvals(dataset)[:_ROWS]
+    path = folder / f"{dataset}.safetensors"
+    with reading(path, "file of activations"):
+        X, y = load_file(path)["activations"].float(), get_yvals(dataset)[:_ROWS]
     trained_on = min(DATASET_SIZES[dataset] - _LEAST_TEST, _TRAINED_ON)
     train, test = get_train_test_indices(y, trained_on, len(X) - trained_on - 1, 0.5, seed)
     return Split(X[train], y[train], X[test], y[test])

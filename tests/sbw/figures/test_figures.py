@@ -9,6 +9,7 @@ import pytest
 
 from sbw.figures.style import save_figure
 from sbw.params.figures import FAMILIES
+from sbw.run.errors import UserError
 from tests.sbw.figures.drawn import (
     SHOWN,
     TABLES,
@@ -55,7 +56,7 @@ def test_pretrained_l0_takes_any_number_of_models(models: int) -> None:
 
 
 def test_pretrained_l0_says_when_nothing_is_selected() -> None:
-    with pytest.raises(ValueError, match=r"no SAE is selected: `collect_l0\.models`"):
+    with pytest.raises(UserError, match=r"no SAE is selected: `collect_l0\.models`"):
         drawn("pretrained_l0", [pretrained()[0].assign(selected=False)])
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from sbw.llm import activations
 from sbw.llm.activations import contexts_with, harvest, load_activations, shuffled
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError
 from tests.conftest import ROOT
 from tests.tiny import CONTEXT, HOOK, WIDTH
 
@@ -52,12 +53,12 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
 
 
 def test_more_tokens_than_there_are_is_refused_with_their_number(model: Model, store: ActivationsStore) -> None:
-    with pytest.raises(ValueError, match=r"`harvest.tokens` must be at most \d+, all that the texts have"):
+    with pytest.raises(UserError, match=r"`harvest.tokens` must be at most \d+, all that the texts have"):
         contexts_with(store, special_tokens(model), 10**6)
 
 
 def test_a_folder_without_activations_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no activations"):
+    with pytest.raises(FileNotFoundError, match=r"\*\.safetensors"):
         load_activations(tmp_path)
 
 

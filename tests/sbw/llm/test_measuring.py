@@ -20,6 +20,7 @@ from sbw.metrics.projection import decoder_projections, nth_projections, samplin
 from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import RELATIVE_ERROR
+from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae
 from sbw.toy.generators import seeded
 from tests.tiny import random_sae
@@ -138,7 +139,7 @@ def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_process
 
 
 def test_more_contexts_than_there_are_are_refused(store: ActivationsStore, model: Model) -> None:
-    with pytest.raises(ValueError, match=r"`sweep\.contexts` must be at most \d+, all that .*, got 100000"):
+    with pytest.raises(UserError, match=r"`sweep\.contexts` must be at most \d+, all that .*, got 100000"):
         tokens_in(store, special_tokens(model), 100_000)
 
 

@@ -21,6 +21,7 @@ from sbw.llm.probing import (
     require_datasets,
     write_activations,
 )
+from sbw.run.errors import UserError
 from tests.tiny import HOOK, random_sae
 
 DATASETS = ["119_us_state_TX", "41_truthqa_tf"]
@@ -99,7 +100,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
 
 
 def test_a_dataset_that_is_not_there_is_refused_by_its_key() -> None:
-    with pytest.raises(ValueError, match=r"`probing\.datasets\[1\]` must be one of: .*5_hist_fig_ismale.*got 'x'"):
+    with pytest.raises(UserError, match=r"`probing\.datasets\[1\]` must be one of: .*5_hist_fig_ismale.*got 'x'"):
         require_datasets(["41_truthqa_tf", "x"])
 
 
