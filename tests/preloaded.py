@@ -36,7 +36,6 @@ LIBRARIES = (
     "ruamel.yaml",
     "sae_lens.evals",
     "scipy.optimize",
-    "seaborn",
 )
 
 CLIENT = """#!{python} -IS

@@ -1,6 +1,8 @@
 """Each figure draws what its table holds, the same bytes each time, without LaTeX."""
 
 import re
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from sbw.figures.style import save_figure
 from sbw.params.figures import FAMILIES
+from tests.conftest import ROOT
 from tests.sbw.figures.drawn import (
     SHOWN,
     TABLES,
@@ -22,6 +25,8 @@ from tests.sbw.figures.drawn import (
     sweep_cosines,
     toy_features,
 )
+
+SLOW = {"torch", "scipy", "seaborn", "sae_lens"}
 
 
 def test_every_figure_is_tested() -> None:
@@ -114,3 +119,10 @@ def test_cosine_heatmaps_have_a_panel_a_k_of_the_first_seed() -> None:
     expected = np.vstack([np.eye(5), np.zeros(5)])
     np.testing.assert_allclose(figure.axes[0].collections[0].get_array().reshape(6, 5), expected)
     assert "seed 0" in figure.get_suptitle()
+
+
+def test_drawing_imports_nothing_slow() -> None:
+    names = ", ".join(f"sbw.figures.{path.stem}" for path in (ROOT / "sbw/figures").glob("*.py"))
+    code = f"import sys, stages.figures, sbw.files, {names}; print({SLOW} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
