@@ -210,9 +210,10 @@ def heatmap(axes: Axes, matrix: pd.DataFrame, *, bar: str) -> None:
     if bar:
         colors = axes.figure.colorbar(mesh, ax=axes, label=bar)
         colors.outline.set_linewidth(0)
+        assert colors.solids
         colors.solids.set_rasterized(True)
-    axes.set_xticks(np.arange(0, columns, 10) + 0.5, labels=np.arange(0, columns, 10).tolist())
-    axes.set_yticks(np.arange(0, rows, 10) + 0.5, labels=np.arange(0, rows, 10).tolist(), va="center")
+    axes.set_xticks(np.arange(0, columns, 10) + 0.5, labels=map(str, range(0, columns, 10)))
+    axes.set_yticks(np.arange(0, rows, 10) + 0.5, labels=map(str, range(0, rows, 10)), va="center")
 
 
 def save_figure(figure: Figure, svg: Path, pdf: Path) -> None:
