@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[1]
 LLM_PARAMS = "stages/llm/params.yaml"
 OTHER_PIPELINES = "stages/*/dvc.yaml"  # DVC reads every one in a clone, whichever it runs
-RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
+RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "training.samples": 65_536,
