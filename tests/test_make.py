@@ -56,7 +56,7 @@ def _write_wheel(path: Path, name: str) -> None:
 def index(place: Clone) -> Iterator[socket.socket]:
     """What pip asks for a part of requirements.txt; until it is answered, the installation stands still."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(120)
+        server.settimeout(300)
         requirements = place.root / "requirements.txt"
         requirements.write_text(f"-r http://127.0.0.1:{server.getsockname()[1]}/more.txt\n{requirements.read_text()}")
         yield server
@@ -111,7 +111,7 @@ def test_two_makes_at_once_install_once_and_the_next_only_adds(place: Clone, ind
         asked, _ = index.accept()
         with asked:
             asked.sendall(ANSWER)
-        assert [make.wait(timeout=120) for make in makes] == [0, 0]
+        assert [make.wait(timeout=300) for make in makes] == [0, 0]
     finally:
         for make in makes:
             if make.poll() is None:

@@ -1,8 +1,9 @@
 """What every section of the params is made of."""
 
+from os.path import expanduser
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -10,6 +11,8 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Patterns = Annotated[list[str], Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+
+Folder = Annotated[str, AfterValidator(expanduser)]  # `~` is the home folder
 
 
 class Section(BaseModel):

@@ -1,8 +1,9 @@
 """All of the params: what must hold between their sections."""
 
-from typing import Self
+from os.path import expanduser
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from sbw.params.base import Count, Name, Section, require
 from sbw.params.cluster import Cluster
@@ -19,9 +20,14 @@ class Evaluate(Section):
     """Bins of the histograms of the decoder projections."""
 
 
+def _written_out(folder: str) -> str:
+    require(not folder.startswith("~"), f"DVC does not know `~`: write {expanduser(folder)}")
+    return folder
+
+
 class Audit(Section):
-    folder: str
-    """Folder of SAELens SAEs, at any depth."""
+    folder: Annotated[str, AfterValidator(_written_out)]
+    """Folder of SAELens SAEs, at any depth; a dependency, as DVC reads it."""
     hub: list[str]
     """Shell patterns of `release/sae_id` in SAELens's directory, fetched from the Hugging Face hub."""
 
