@@ -12,26 +12,17 @@ export HF_HUB_OFFLINE := 1
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: environment
 environment: $(INSTALLED) ## make .venv from requirements.txt; does nothing when it is up to date
 
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
-
+# Recipes alone change .venv: reading this file, and `make -n`, change nothing.
 $(INSTALLED): requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements.txt
-	touch $@
+	$(PYTHON) .ci/install.py requirements.txt
 
-$(INSTALLED)-llm: $(INSTALLED) requirements-llm.txt
-	$(PIP) --no-deps -r requirements-llm.txt
-	touch $@
-
-$(INSTALLED)-cluster: $(INSTALLED) requirements-cluster.txt
-	$(PIP) --no-deps -r requirements-cluster.txt
-	touch $@
+$(INSTALLED)-%: requirements-%.txt | $(INSTALLED)
+	$(PYTHON) .ci/install.py requirements.txt $<
 
 .PHONY: cluster
 cluster: environment $(INSTALLED)-cluster ## the environment of a machine that Ray runs cells on, `python -m sbw cluster`
@@ -41,13 +32,15 @@ repro: environment ## the main job: every table and figure that is not up to dat
 	python -m sbw check
 	dvc repro
 
-# In a clone of HEAD, which shares the cache: neither the params here nor the results change.
+# In a repository of its own with the files of HEAD, which shares the cache: neither the params here nor the results change.
 PAPER := .paper
 .PHONY: paper
 paper: environment ## the paper's number of seeds (profiles/paper), reported in docs/paper/report.md
-	rm -rf $(PAPER)
-	git clone --quiet . $(PAPER)
-	cd $(PAPER) && dvc config --local cache.dir $(CURDIR)/.dvc/cache
+	rm -rf $(PAPER) && mkdir $(PAPER)
+	git archive HEAD | tar -x -C $(PAPER)
+	cd $(PAPER) && git init --quiet && git config user.name sbw && git config user.email sbw@localhost
+	cd $(PAPER) && git add --force --all && git commit --quiet --message "the files of HEAD"
+	cd $(PAPER) && dvc config --local cache.dir "$(CURDIR)/.dvc/cache"
 	cd $(PAPER) && dvc exp run --name paper $(foreach override,$(shell cat profiles/paper),--set-param '$(override)')
 	rm -rf docs/paper && mkdir docs/paper
 	cd $(PAPER)/plots && sed -nE 's/^!\[.*\]\((.*\.svg)\)$$/\1/p' report.md | tar -cf - -T - | tar -xf - -C "$(CURDIR)/docs/paper"

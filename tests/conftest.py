@@ -59,7 +59,7 @@ QUICK_WITHOUT = [
 
 # Stages of one generation do not depend on each other.
 GENERATIONS = [
-    ("collect_l0", "synthesize@", "plots_page"),
+    ("collect_l0", "synthesize@", "plots_scripts", "audit_folder"),
     ("train", "sweep@", "experiment@", "automatic_l0"),
     ("evaluate@", "evaluate_experiment@", "audit"),
     ("recommend",),

@@ -1,8 +1,9 @@
 """What every section of the params is made of."""
 
+from os.path import expanduser
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -10,6 +11,8 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**53)]  # exact in tables, where a column with nulls passes through floats
 Patterns = Annotated[list[str], Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+
+Folder = Annotated[str, AfterValidator(expanduser)]  # `~` is the home folder
 
 
 class Section(BaseModel):

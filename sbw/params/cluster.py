@@ -16,8 +16,8 @@ class Cluster(Section):
     """Memory of a cell, in GB."""
     tries: Count
     """How often a cell is begun, where the machines that run it die."""
-    folder: Annotated[str, Field(pattern=r"^(/|~/)")]
-    """Folder on each machine, absolute or in the home folder, for its clones and their cache."""
+    folder: str
+    """Folder on each machine for its clones and their cache, absolute or seen from the home folder there."""
 
     @model_validator(mode="after")
     def _whole_gpus(self) -> Self:

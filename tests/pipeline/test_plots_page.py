@@ -1,13 +1,14 @@
 """The page of plots works as a reader uses it: without a network, and with its slider, selectors and switches."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.browser import asked, needs_chromium
-from tests.conftest import Clone
+from tests.conftest import ROOT, Clone
 
 MARKS = """
 const marks = words => chart(words).querySelectorAll(".role-mark path, .role-mark line").length;
@@ -35,6 +36,11 @@ CHARTS = [
 def page(clone: Clone) -> Path:
     clone.dvc("plots", "show", "--out", "page")
     return clone.root / "page/index.html"
+
+
+def test_a_fresh_clone_shows_the_plots_that_git_has(fresh: Clone) -> None:
+    shutil.copytree(ROOT / "plots", fresh.root / "plots", ignore=shutil.ignore_patterns("vega.js"), dirs_exist_ok=True)
+    assert ".svg" in page(fresh).read_text()
 
 
 @needs_chromium

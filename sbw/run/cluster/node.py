@@ -66,7 +66,7 @@ def run_cell(job: Job, cell: str, machine: str) -> Iterator[str | Outcome]:
     yield machine
     seconds: dict[str, float] = {}
     try:
-        with _free_lane(Path(job.folder).expanduser()) as lane:
+        with _free_lane(Path.home() / Path(job.folder).expanduser()) as lane:
             outcome = _run(job, cell, lane, seconds)
     except (OSError, subprocess.CalledProcessError) as error:
         outcome = Outcome("failed", f"{machine} could not begin `{cell}`: {error}", seconds)

@@ -1,5 +1,7 @@
-"""`sbw check` mends what a kill left of DVC's lock, and nothing else."""
+"""`sbw check` removes what a kill left of DVC's lock and nothing else, and refuses what has no commit."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,16 @@ def test_dvc_runs_again_after_a_kill_in_its_lock(reproduced: Clone, left: str) -
     assert "Unable to read RWLock-file" in reproduced.dvc("repro", "collect_l0", ok=False)
     assert "removed" in reproduced.sbw("check")
     reproduced.dvc("repro", "collect_l0")
+
+
+def test_an_archive_without_a_commit_is_refused_before_any_work(fresh: Clone) -> None:
+    shutil.rmtree(fresh.root / ".git")
+    alone = replace(fresh, variables={"GIT_CEILING_DIRECTORIES": str(fresh.root.parent)})
+    for command in (["git", "init", "-q"], ["git", "add", "-A"]):
+        assert "has no commit, which DVC needs" in alone.sbw("check", ok=False)
+        alone.run(*command)
+    alone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qm", "state")
+    alone.sbw("check")
 
 
 def test_a_whole_lock_or_one_in_use_is_left(tmp_path: Path) -> None:

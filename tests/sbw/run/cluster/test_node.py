@@ -24,10 +24,11 @@ def test_a_remote_that_takes_nothing_costs_no_result(
     diary.mkdir()
     monkeypatch.chdir(tiny.root)
     monkeypatch.setenv("DIARY", str(diary))
+    monkeypatch.setenv("HOME", str(tmp_path))
     set_remote(tiny, str(shared))
     for command in (["repro", "source"], ["push", "source"]):
         tiny.dvc(*command)
-    params = Cluster(cpus=1, gpus=0, memory=1, tries=1, folder=str(tmp_path / "machine"))
+    params = Cluster(cpus=1, gpus=0, memory=1, tries=1, folder="machine")
     job = head.job(head.require_committed(), head.require_remote(), params)
 
     result = md5((tiny.root / "data/source").read_bytes() + b"1").hexdigest()
