@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.methods import LINES
-from sbw.figures.style import GREY, mark_true_l0, new_figure, panels
+from sbw.figures.style import GREY, interval, mark_true_l0, new_figure, panels
 from sbw.params import Panels
 
 TABLES = ["curves", "recommended"]
@@ -30,7 +30,7 @@ def draw(curves: pd.DataFrame, recommended: pd.DataFrame, params: Panels) -> Fig
         mark_true_l0(axes, of_toy, label=toy == toys[0])
         axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, said))
         axes.xaxis.set_major_formatter("{x:g}")
-    figure.supxlabel("L0", fontsize=7)
+    figure.supxlabel(f"L0; the recommended one is a grey line in its {interval(recommended)}", fontsize=7)
     figure.supylabel("metric, scaled to its range", fontsize=7)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LINES))
     return figure

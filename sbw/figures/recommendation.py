@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, ORANGE, mark_true_l0, mark_true_l0_across, new_figure, panels
+from sbw.figures.style import BLUE, GREY, ORANGE, interval, mark_true_l0, mark_true_l0_across, new_figure, panels
 from sbw.params import Panels
 
 TABLES = ["curves", "sensitivity"]
@@ -22,7 +22,7 @@ def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame, params: Panels) -> Fig
     for axes, metric in zip(grid, metrics, strict=False):
         _metric_panel(axes, metric, curves[curves["metric"] == metric])
     _sensitivity_panel(grid[-1], sensitivity, metrics, curves)
-    figure.suptitle("The recommended L0 of each metric (line and band) and the true L0")
+    figure.suptitle(f"The L0 that each metric recommends (line; band: {interval(curves)}) and the true L0")
     return figure
 
 

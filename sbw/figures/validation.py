@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, new_figure, panels
+from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, new_figure, panels
 from sbw.params import Panels
 
 TABLES = ["recommended"]
@@ -40,7 +40,7 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
         named = f"{held_out['l0'].notna().sum()} of {len(held_out)} toys"
         axes.set_title(f"{_TITLES[method]}\nmedian error {error:.0%}, {named}")
     figure.supxlabel("true L0", fontsize=7)
-    figure.supylabel("recommended L0", fontsize=7)
+    figure.supylabel(f"recommended L0 and its {interval(recommended)}", fontsize=7)
     count = recommended.loc[recommended["set"] == "held_out", "toy"].nunique()
     figure.suptitle(f"Recommended and true L0 of {count} toys that the rule was not made on (in grey: those it was)")
     return figure

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from sbw.figures.methods import LINES
-from sbw.figures.style import BLUE, mark_true_l0_across, new_figure, panels
+from sbw.figures.style import BLUE, interval, mark_true_l0_across, new_figure, panels
 from sbw.params import Panels
 
 TABLES = ["recommended"]
@@ -33,7 +33,7 @@ def draw(recommended: pd.DataFrame, params: Panels) -> Figure:
         axes.set_title(f"{family}: {of_family['num_features'].iloc[0]} features")
         mark_true_l0_across(axes, of_family, above=True)
     figure.supxlabel("latents, as a share of the features", fontsize=7)
-    figure.supylabel("recommended L0", fontsize=7)
+    figure.supylabel(f"recommended L0 and its {interval(recommended)}", fontsize=7)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=3 * columns)
     return figure
 

@@ -66,7 +66,7 @@ def test_awkward_toys_go_the_same_way_with_more_and_fewer_latents_than_features(
     document = json.loads((fresh.root / "data/metrics/awkward.json").read_text())
     assert [(toy["num_features"], toy["d_sae"]) for toy in document["toys"].values()] == [(24, 24), (24, 12)]
     assert len({toy["true_l0"] for toy in document["toys"].values()}) == 1
-    assert all(toy["said"].endswith(".") for toy in document["toys"].values())
+    assert all(toy["words"].endswith(".") for toy in document["toys"].values())
     assert stages_run(fresh.dvc("repro", AWKWARD)) == set()
 
 
