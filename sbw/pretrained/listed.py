@@ -8,6 +8,7 @@ from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
 from sbw.pretrained.directory import plain
+from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae
 
 _L0_IN_NAME = re.compile(r"(?:^|[/_.-])(?:average_)?(?:l0|k)[_=-]?(\d+(?:\.\d+)?)(?=$|[/_-])", re.IGNORECASE)
@@ -47,11 +48,13 @@ def in_folder(folder: Path) -> list[Listed]:
     """The SAELens SAEs in a folder, at any depth, in the order of their names, numbers in them as numbers.
 
     Raises:
-        ValueError: there is none.
+        UserError: it is no folder, or there is no SAE in it.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder")
     found = sorted((path.parent for path in folder.rglob("cfg.json")), key=_numbers_as_numbers)
     if not found:
-        raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
+        raise UserError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
     return [Listed(_name(path, folder), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
 
 

@@ -65,16 +65,16 @@ class Audit(NamedTuple):
         """The rows of the SAEs and the verdicts of the families, as JSON has them."""
         return {"saes": self.saes.to_dict("records"), "families": self.verdicts}
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write saes.parquet, agreements.parquet and verdicts.json to a folder.
 
         Raises:
             OSError: a file cannot be written.
         """
         for name, table, schema in (("saes", self.saes, AUDIT), ("agreements", self.agreements, AGREEMENTS)):
-            with whole(folder / f"{name}.parquet") as path:
+            with whole(Path(folder, f"{name}.parquet")) as path:
                 save_table(table, schema, path)
-        with whole(folder / "verdicts.json") as path:
+        with whole(Path(folder, "verdicts.json")) as path:
             write_json(self.verdicts, path)
 
 

@@ -116,9 +116,9 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
     l0 = float(np.exp(np.median(np.log(list(named.values())))))
     low, high = _interval(draws, l0)
     kind: Kind = "minimum" if any(verdict.kind == "minimum" for verdict in verdicts) else "elbow"
-    of = "the median of " if len(named) > 1 else "that of "
     each = ", ".join(f"{metric} {of_metric:.3g}" for metric, of_metric in named.items())
-    words = f"The right L0 is about {l0:.3g} ({in_words(low, high)}): {of}{each}."
+    by = f"the median of {each}" if len(named) > 1 else f"by {next(iter(named))} alone"
+    words = f"The right L0 is about {l0:.3g} ({in_words(low, high)}), {by}."
     return Verdict("combined", kind, l0, low, high, words, draws)
 
 
@@ -222,7 +222,7 @@ def _beyond(curve: Curve, place: _Place) -> str:
 
 def _why(curve: Curve) -> str:
     if len(curve.y) < LEAST_L0S:
-        return f"needs SAEs at {LEAST_L0S} L0s at least, got {len(curve.y)}"
+        return f"needs at least {LEAST_L0S} L0s, got {len(curve.y)}"
     if np.ptp(curve.y) <= TOLERANCE:
         return f"is the same at all {_swept(curve)}"
     return "has another verdict in most draws of the seeds than in their mean"
