@@ -1,1 +1,5 @@
-"""Which L0 is right? Toy models, SAEs and the metrics that tell a right L0 from a wrong one."""
+"""Which L0 of a sparse autoencoder is right? The API, listed in docs/api.md; `import sbw` alone loads no library."""
+
+from sbw.run.lazy import lazy
+
+__getattr__, __all__ = lazy(__name__, __file__)

@@ -13,12 +13,36 @@ def main() -> None:
     """Run the verb that the command line names."""
     parser = argparse.ArgumentParser(prog="sbw", description=__doc__)
     verbs = parser.add_subparsers(metavar="verb", required=True)
-    for verb in (_check, _cluster, _matches):
+    for verb in (_audit, _check, _cluster, _matches):
         verb(verbs)
     arguments = vars(parser.parse_args())
     call: Callable[..., None] = arguments.pop("call")
     with one_line_errors("sbw"):
         call(**arguments)
+
+
+def _audit(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser(
+        "audit",
+        help="say which of the SAEs in some folders have the right L0",
+        description="One row per SAE and a verdict per family of SAEs, by their decoders alone. The L0 of an SAE is "
+        "what its metadata have, else its k, or what its folder's name states, as in l0_57.",
+    )
+    verb.add_argument("folders", nargs="+", metavar="PATH", help="a folder of SAELens SAEs, at any depth")
+    verb.add_argument("--out", type=Path, metavar="FOLDER", help="write the tables and verdicts.json")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.set_defaults(call=_audited)
+
+
+def _audited(folders: list[str], out: Path | None, json: bool) -> None:
+    from json import dumps
+
+    from sbw.verdict.audit import audit
+
+    found = audit(*folders)
+    if out:
+        found.save(out)
+    print(dumps(found.document, indent=2) if json else found.words)
 
 
 def _check(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -11,18 +11,16 @@ SWEEP, OUT = Path("data/metrics/sweep"), Path("data/metrics")
 
 def main(params: Params) -> None:
     from sbw.files import load_table, save_table
-    from sbw.verdict.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
+    from sbw.verdict.recommendation import CURVES, SENSITIVITY, recommend
 
     saes, projections = (load_table(SWEEP / f"{name}.parquet") for name in ("saes", "projections"))
     saes, projections = (table[table["variant"] == "trained"] for table in (saes, projections))
-    found = evidence(saes, projections, load_table(SWEEP / "stability.parquet"))
-    said = verdicts(found.metrics, params.recommend.seed)
+    found = recommend(saes, projections, load_table(SWEEP / "stability.parquet"), seed=params.recommend.seed)
     with whole_folder(OUT / "recommendation") as folder, whole(OUT / "recommendation.json") as path:
-        save_table(curves_table(found.metrics, said, saes["true_l0"].iloc[0]), CURVES, folder / "curves.parquet")
+        save_table(found.curves, CURVES, folder / "curves.parquet")
         save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
-        write_json(summary(said), path)
-    for verdict in said:
-        print(verdict.sentence)
+        write_json(found.document, path)
+    print(found.words)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, name_axes, panels
+from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, interval_name, name_axes, panels
 
 TABLES = ["recommended"]
 COLUMNS, PANEL = 4, (1.75, 1.9)  # inches
@@ -36,7 +36,7 @@ def draw(recommended: pd.DataFrame) -> Figure:
         error = ((held_out["l0"] - held_out["true_l0"]).abs() / held_out["true_l0"]).median()
         named = f"{held_out['l0'].notna().sum()} of {len(held_out)} toys"
         axes.set_title(f"{_TITLES[method]}\nmedian error {error:.0%}, {named}")
-    name_axes(figure, "true L0", "recommended L0")
+    name_axes(figure, "true L0", f"recommended L0 and its {interval_name(recommended)}")
     count = recommended.loc[recommended["set"] == "held_out", "toy"].nunique()
     figure.suptitle(f"Recommended and true L0 of {count} toys that the rule was not made on (in grey: those it was)")
     return figure

@@ -6,7 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.methods import LINES
-from sbw.figures.style import BLUE, interval, log_ticks, mark_true_l0_across, name_axes, new_figure, panels
+from sbw.figures.style import (
+    BLUE,
+    interval,
+    interval_name,
+    log_ticks,
+    mark_true_l0_across,
+    name_axes,
+    new_figure,
+    panels,
+)
 
 TABLES = ["recommended"]
 COLUMNS, PANEL = 2, (3.3, 2.2)  # inches
@@ -28,7 +37,7 @@ def draw(recommended: pd.DataFrame) -> Figure:
         _panel(axes, of_family)
         axes.set_title(f"{family}: {of_family['num_features'].iloc[0]} features")
         mark_true_l0_across(axes, of_family, above=True)
-    name_axes(figure, "latents, as a share of the features", "recommended L0")
+    name_axes(figure, "latents, as a share of the features", f"recommended L0 and its {interval_name(recommended)}")
     figure.legend(
         *grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=3 * min(COLUMNS, len(families))
     )

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.methods import LINES
-from sbw.figures.style import GREY, mark_true_l0, name_axes, panels
+from sbw.figures.style import GREY, interval_name, mark_true_l0, name_axes, panels
 
 TABLES = ["curves", "recommended"]
 COLUMNS, PANEL = 3, (2.25, 1.5)  # inches
@@ -28,7 +28,8 @@ def draw(curves: pd.DataFrame, recommended: pd.DataFrame) -> Figure:
         mark_true_l0(axes, of_toy, label=toy == toys[0])
         axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, said))
         axes.xaxis.set_major_formatter("{x:g}")
-    name_axes(figure, "L0", "metric, scaled to its range")
+    below = f"L0; the recommended one is a grey line in its {interval_name(recommended)}"
+    name_axes(figure, below, "metric, scaled to its range")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LINES))
     return figure
 

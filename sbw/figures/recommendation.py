@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, ORANGE, mark_true_l0, mark_true_l0_across, panels
+from sbw.figures.style import BLUE, GREY, ORANGE, interval_name, mark_true_l0, mark_true_l0_across, panels
 
 TABLES = ["curves", "sensitivity"]
 COLUMNS, PANEL = 4, (1.7, 1.7)  # inches
@@ -19,7 +19,7 @@ def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame) -> Figure:
     for axes, metric in zip(grid, metrics, strict=False):
         _metric_panel(axes, metric, curves[curves["metric"] == metric])
     _sensitivity_panel(grid[-1], sensitivity, metrics, curves)
-    figure.suptitle("The recommended L0 of each metric (line and band) and the true L0")
+    figure.suptitle(f"The L0 that each metric recommends (line; band: {interval_name(curves)}) and the true L0")
     return figure
 
 

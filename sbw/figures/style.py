@@ -187,6 +187,11 @@ def spread(count: int) -> str:
     return f"mean and range of {seeds(count)}" if count > 1 else seeds(count)
 
 
+def interval_name(table: pd.DataFrame) -> str:
+    """What an interval of a table with a column `level` is, in words."""
+    return f"{100 * table['level'].max():.0f} % interval"
+
+
 def cosine_bar(figure: Figure, grid: list[Axes], **kwargs: Any) -> None:
     """One colour bar for panels without their own, and what their axes are."""
     figure.colorbar(grid[0].collections[0], ax=grid, label="cosine similarity", **kwargs)

@@ -6,7 +6,6 @@ Shapes: n tokens, d width of the activations, h latents.
 import math
 from collections.abc import Sequence
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,11 +22,10 @@ from sbw.llm.sweep import DENSE, Cell
 from sbw.lockstep.device import pick_device
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections
-from sbw.metrics.stability import decoder_agreement
+from sbw.metrics.stability import agreements
 from sbw.metrics.streaming import StreamedProjections
 from sbw.run.processes import map_processes, processes_on
 from sbw.saes.disk import load_sae
-from sbw.verdict.audit import MATCHED_UP_TO
 
 OF_EVALS = {
     "ce_loss_score": "share of the loss that zeros cost and the SAE gives back",
@@ -37,7 +35,7 @@ OF_EVALS = {
 """Columns of `LLM_SAES` that are from `sbw.llm.evals`."""
 
 _KEYS = [
-    column("k", pa.float64(), "active latents a token that the SAE was trained for"),
+    column("k", pa.float64(), "active latents per token that the SAE was trained for"),
     column("seed", pa.int64(), "seed of its initial weights"),
 ]
 LLM_SAES = pa.schema(
@@ -45,7 +43,7 @@ LLM_SAES = pa.schema(
         *_KEYS,
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("l0", pa.float64(), "active latents a token, measured"),
+        column("l0", pa.float64(), "active latents per token, measured"),
         column("mse", pa.float64(), "squared error summed over the width, mean over tokens"),
         column("variance_explained_about_zero", pa.float64(), "1 - mse / E|x|^2"),
         column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),
@@ -64,7 +62,7 @@ LLM_SAES = pa.schema(
 LLM_PROJECTIONS = pa.schema(
     [
         *_KEYS,
-        column("n", pa.int64(), "latents a token"),
+        column("n", pa.int64(), "latents per token"),
         column("s_n", pa.float64(), "nth decoder projection, in the units of the activations"),
         column("s_n_error", pa.float64(), "its standard error over groups of tokens"),
     ]
@@ -133,18 +131,13 @@ def measure(
     one = partial(_measure_one, folder=folder, x=x, groups=groups, bins=bins)
     each = map_processes(one, cells, processes_on(pick_device("auto")), label="measure", unit="SAE")
     tables = {name: pd.concat([of_one[name] for of_one in each], ignore_index=True) for name in each[0]}
-    return tables | {"stability": stability_rows(cells, folder)}
+    return tables | {"stability": stability_table(cells, folder)}
 
 
-def stability_rows(cells: Sequence[Cell], folder: Path) -> pd.DataFrame:
-    """The rows of `LLM_STABILITY`; none for SAEs of more than `MATCHED_UP_TO` latents, which take too long."""
-    decoders = {cell: load_sae(folder / cell.name).W_dec.detach() for cell in cells}
-    rows = [
-        (a.k, a.seed, b.seed, decoder_agreement(decoders[a], decoders[b]))
-        for a, b in combinations(cells, 2)
-        if a.k == b.k and len(decoders[a]) <= MATCHED_UP_TO
-    ]
-    return pd.DataFrame(rows, columns=LLM_STABILITY.names)
+def stability_table(cells: Sequence[Cell], folder: Path) -> pd.DataFrame:
+    """The rows of `LLM_STABILITY` of the SAEs of one k; none for SAEs of more latents than can be matched."""
+    pairs = agreements({cell.seed: load_sae(folder / cell.name).W_dec for cell in cells})
+    return pd.DataFrame([(cells[0].k, *pair) for pair in pairs], columns=LLM_STABILITY.names)
 
 
 def with_evals(saes: pd.DataFrame, evals: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What probes say of a sweep: means over datasets with intervals, and which L0s can be told from the best.
+"""Probes of a sweep: means over datasets with intervals, and which L0s are worse than the best.
 
 Shapes: m values of k, s seeds, t datasets, b draws.
 """
@@ -13,17 +13,18 @@ import pyarrow as pa
 from sbw.files import column
 from sbw.verdict.rule import DRAWS, INTERVAL, Floats
 
+_WORSE = f"in {50 + 50 * INTERVAL:.0f} % of draws"
 SCORES = pa.schema(
     [
-        column("k", pa.float64(), "active latents a token that the SAEs were trained for; null: the baseline"),
+        column("k", pa.float64(), "active latents per token that the SAEs were trained for; null: the baseline"),
         column("l0", pa.float64(), "that they have, mean over seeds; null: the baseline"),
         column("latents", pa.int64(), "latents that a probe takes; null: the baseline, which takes the activations"),
         column("measure", pa.string(), "f1 or auc"),
         column("mean", pa.float64(), "over datasets and seeds"),
-        column("low", pa.float64(), f"lower end of the interval that holds {INTERVAL:.0%} of draws of both"),
+        column("low", pa.float64(), f"lower end of its {100 * INTERVAL:.0f} % interval, over draws of both"),
         column("high", pa.float64(), "upper end of it"),
         column("behind", pa.float64(), "by how much the mean is less than that of the best k; null: the baseline"),
-        column("margin", pa.float64(), "a k that is behind by more can be told from the best; null: the baseline"),
+        column("margin", pa.float64(), f"a k behind by more is worse than the best ({_WORSE}); null: the baseline"),
         column("datasets", pa.int64(), "how many datasets there are"),
     ]
 )
@@ -39,7 +40,7 @@ def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, see
     Args:
         probes: rows of `sbw.llm.probing.PROBES`; every k has the same seeds and datasets.
         baseline: rows of `sbw.llm.probing.BASELINE`, of the same datasets.
-        saes: columns `k` and `l0`, a row an SAE.
+        saes: columns `k` and `l0`, one row per SAE.
         seed: of the draws, which are the same for all.
     """
     l0, count, of_k = saes.groupby("k")["l0"].mean(), baseline["dataset"].nunique(), probes["seed"].nunique()
@@ -64,21 +65,23 @@ def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, see
 
 
 def headline(scores: pd.DataFrame) -> dict[str, Any]:
-    """As a document: mean and interval of the baseline and of each k, what that is behind the best, and its margin."""
+    """As a document: of the baseline and of each k the mean and its interval; of each k what it is behind the best, and
+    its margin; and the intervals' level."""
 
-    def told(rows: pd.DataFrame, suffix: str, *names: str) -> dict[str, list[float]]:
+    def rounded(rows: pd.DataFrame, suffix: str, *names: str) -> dict[str, list[float]]:
         return {row["measure"] + suffix: [round(row[name], 4) for name in names] for _, row in rows.iterrows()}
 
     def means(rows: pd.DataFrame) -> dict[str, list[float]]:
-        return told(rows, "", "mean", "low", "high")
+        return rounded(rows, "", "mean", "low", "high")
 
     return {
         "datasets": int(scores["datasets"].iloc[0]),
+        "level": INTERVAL,
         "baseline": means(scores[scores["k"].isna()]),
         "saes": [
             {"k": k, "l0": round(of_k["l0"].iloc[0], 2)}
             | {
-                f"latents_{latents}": means(rows) | told(rows, "_behind_and_margin", "behind", "margin")
+                f"latents_{latents}": means(rows) | rounded(rows, "_behind_and_margin", "behind", "margin")
                 for latents, rows in of_k.groupby("latents")
             }
             for k, of_k in scores[scores["k"].notna()].groupby("k")

@@ -20,7 +20,7 @@ class Reconstruction(NamedTuple):
     """1 − E‖x − x̂‖² / E‖x − E x‖², as in SAELens."""
 
 
-def reconstruction(x: Float[Tensor, "b d"], x_hat: Float[Tensor, "b d"]) -> Reconstruction:
+def reconstruction_errors(x: Float[Tensor, "b d"], x_hat: Float[Tensor, "b d"]) -> Reconstruction:
     """Errors of the reconstruction `x_hat` of `x`, summed in double precision."""
     x, x_hat = x.double(), x_hat.double()
     error = _mean_square(x - x_hat)

@@ -1,9 +1,9 @@
-"""What is measured of a trained SAE, as tidy tables: a row an SAE, or an SAE and n, or an SAE, latent and feature."""
+"""What is measured of a trained SAE, as tidy tables: one row per SAE, per SAE and n, or per SAE, latent and feature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +18,9 @@ from torch import Tensor
 from sbw.files import column, save_table
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
-from sbw.metrics.reconstruction import reconstruction
+from sbw.metrics.reconstruction import reconstruction_errors
 from sbw.metrics.recovery import recovery
-from sbw.metrics.stability import decoder_agreement
+from sbw.metrics.stability import agreements
 from sbw.run.processes import map_processes
 from sbw.toy.model import Sample, Toy
 
@@ -28,7 +28,7 @@ _KEYS = [
     column("stage", pa.string(), "stage that trained the SAE"),
     column("toy", pa.string(), "toy that it was trained on"),
     column("architecture", pa.string(), "architecture that it was trained as"),
-    column("variant", pa.string(), "trained, or truth: the true features made to keep k latents a sample"),
+    column("variant", pa.string(), "trained, or truth: the true features made to keep k latents per sample"),
     column("k", pa.float64(), "L0 that it was trained for, at the end; null where a coefficient decides"),
     column("initial_k", pa.float64(), "L0 at the start of the training, where it moved; else null"),
     column("l0_coefficient", pa.float64(), "of the sparsity loss, for JumpReLU; else null"),
@@ -41,8 +41,8 @@ SAES = pa.schema(
         *_KEYS,
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("true_l0", pa.float64(), "active features a sample, on average"),
-        column("l0", pa.float64(), "active latents a sample, on average"),
+        column("true_l0", pa.float64(), "active features per sample, on average"),
+        column("l0", pa.float64(), "active latents per sample, on average"),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_enc", pa.float64(), "mean absolute cosine similarity of two encoder columns"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
@@ -50,7 +50,7 @@ SAES = pa.schema(
         column("variance_explained_about_zero", pa.float64(), "1 - mse / E|x|^2"),
         column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),
         column("mcc", pa.float64(), "mean absolute cosine of matched latents and features"),
-        column("uniqueness", pa.float64(), "distinct features that are some latent's best match, a latent"),
+        column("uniqueness", pa.float64(), "distinct features that are some latent's best match, per latent"),
         column("dead_latents", pa.int64(), "latents that never fire on the sample"),
         column("shrinkage", pa.float64(), "mean norm of the reconstruction over that of the input"),
         column("precision", pa.float64(), "of latents as detectors of their best feature, mean over latents"),
@@ -61,7 +61,7 @@ SAES = pa.schema(
 PROJECTIONS = pa.schema(
     [
         *_KEYS,
-        column("n", pa.int64(), "latents a sample"),
+        column("n", pa.int64(), "latents per sample"),
         column("s_n", pa.float64(), "nth decoder projection, in the units of the activations"),
         column("s_n_error", pa.float64(), "its standard error over the evaluation sample"),
     ]
@@ -98,15 +98,15 @@ class Tables(NamedTuple):
     """What was measured of some SAEs."""
 
     saes: pd.DataFrame
-    """A row an SAE, with the columns of `SAES`."""
+    """One row per SAE, with the columns of `SAES`."""
     projections: pd.DataFrame
-    """A row an SAE and n, with the columns of `PROJECTIONS`."""
+    """One row per SAE and n, with the columns of `PROJECTIONS`."""
     histograms: pd.DataFrame
-    """A row a trained SAE and bin, with the columns of `HISTOGRAMS`."""
+    """One row per trained SAE and bin, with the columns of `HISTOGRAMS`."""
     cosines: pd.DataFrame
-    """A row a trained SAE, latent and feature, with the columns of `COSINES`."""
+    """One row per trained SAE, latent and feature, with the columns of `COSINES`."""
     stability: pd.DataFrame
-    """A row a pair of trained SAEs that differ by their seed alone, with the columns of `STABILITY`."""
+    """One row per pair of trained SAEs that differ by their seed alone, with the columns of `STABILITY`."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | 
     measured = map_processes(measure, subjects, label="evaluate", unit="SAE")
     saes, *parts = zip(*measured, strict=True)
     frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)] or [pd.DataFrame()]) for part in parts)]
-    return Tables._make([*(frame.reset_index(drop=True) for frame in frames), stability_rows(subjects)])
+    return Tables._make([*(frame.reset_index(drop=True) for frame in frames), stability_table(subjects)])
 
 
 def headline(tables: Tables, n: int) -> dict[str, float]:
@@ -203,7 +203,7 @@ def sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
         "c_dec": c_dec,
         "c_enc": pairwise_cosine(sae.W_enc.T),
         "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
-        **reconstruction(sample.activations, sae(sample.activations))._asdict(),
+        **reconstruction_errors(sample.activations, sae(sample.activations))._asdict(),
         "mcc": found.mcc,
         "uniqueness": found.uniqueness,
         "dead_latents": found.dead_latents,
@@ -246,15 +246,14 @@ def cosine_rows(subject: Subject, toy: Toy) -> pd.DataFrame:
     return _frame(rows)
 
 
-@torch.no_grad()
-def stability_rows(subjects: Sequence[Subject]) -> pd.DataFrame:
+def stability_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """The rows of `STABILITY`: each two of the trained SAEs that differ by their seed alone."""
+    trained = [subject for subject in subjects if subject.trained]
     rows = [
-        {**a.columns, "seed_a": a.keys["seed"], "seed_b": b.keys["seed"],
-         "agreement": decoder_agreement(a.sae.W_dec, b.sae.W_dec)}
-        for a, b in combinations([subject for subject in subjects if subject.trained], 2)
-        if {**a.columns, "seed": None} == {**b.columns, "seed": None}
-    ]  # fmt: skip
+        {**keys, "seed_a": a, "seed_b": b, "agreement": agreement}
+        for keys, alike in groupby(trained, lambda subject: subject.columns | {"seed": None})
+        for a, b, agreement in agreements({subject.keys["seed"]: subject.sae.W_dec for subject in alike})
+    ]
     kinds = {name: kind for name, kind in _NULLABLE.items() if name != "seed"}
     return pd.DataFrame(rows, columns=STABILITY.names).astype(kinds)
 

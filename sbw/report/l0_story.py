@@ -10,7 +10,7 @@ from sbw.report.words import number, plain
 
 def right_l0(results: Results) -> Section:
     """What the metrics recommend without knowing the truth, and where an L0 that moves itself ends."""
-    said, ends = results.recommendation, ends_of(results.automatic)
+    verdict, ends = results.recommendation, ends_of(results.automatic)
     true_l0 = float(results.automatic["true_l0"].iloc[0])
     paths = [
         f"From {plain(start)} it ends at {number(end['l0'], 2)}, with c_dec {number(end['c_dec'], 4)}."
@@ -18,9 +18,9 @@ def right_l0(results: Results) -> Section:
     ]
     story = [
         "The metrics need no truth, so they can be asked which L0 is right. Each is judged by one rule, fixed on other "
-        "toys: the right L0 is where its floor begins. The interval is of draws of the seeds, and no narrower than the "
+        "toys: the right L0 is where its floor begins. Intervals are of draws of the seeds, and no narrower than the "
         "sweep is fine. The width is that of the decoder projections, s_n − s_(h−n), for the n with which most agree.",
-        " ".join([said["said"], *(metric["said"] for metric in said["metrics"].values())]),
+        " ".join([verdict["words"], *(metric["words"] for metric in verdict["metrics"].values())]),
         "The paper also lets L0 move while an SAE trains (its App. A.11). Ours follows how c_dec changes when L0 is a "
         f"little higher or lower, every 100 steps. The true L0 of its toy is {number(true_l0, 2)}. {' '.join(paths)}",
     ]

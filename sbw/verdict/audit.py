@@ -1,9 +1,9 @@
-"""The decoder metrics of anybody's SAEs: a row an SAE, from its weights alone."""
+"""Which of some SAEs have the right L0? One row per SAE from its decoder alone, and a verdict per family of them."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -11,29 +11,23 @@ import torch
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 from tqdm import tqdm
 
-from sbw.files import column
+from sbw.files import column, save_table
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
-from sbw.metrics.stability import decoder_agreement
+from sbw.metrics.stability import agreements
 from sbw.pretrained.directory import plain
-from sbw.pretrained.listed import Listed, stated_l0
+from sbw.pretrained.listed import Listed, in_folder, stated_l0
 from sbw.run.errors import UserError
+from sbw.run.outputs import whole, write_json
+from sbw.verdict.recommendation import recommend
 
 AUDIT = pa.schema(
     [
-        column("sae", pa.string(), "its folder below `audit.folder`, or release/sae_id"),
-        column(
-            "family", pa.string(), "what SAEs that can be compared have in common: architecture, shape, model, hook"
-        ),
+        column("sae", pa.string(), "its folder below the one that is audited, or release/sae_id"),
+        column("family", pa.string(), "what SAEs that can be compared share: architecture, shape, model, hook"),
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column(
-            "setting", pa.float64(), "what SAEs that differ by their seed alone have in common: k, or the L0 stated"
-        ),
-        column(
-            "l0",
-            pa.float64(),
-            "active latents a sample: as its metadata say, else its k, or what its name or the directory states",
-        ),
+        column("setting", pa.float64(), "what SAEs that differ by their seed alone share: k, or the L0 stated"),
+        column("l0", pa.float64(), "active latents per sample, of its metadata, else its k, or what a name states"),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
     ]
@@ -42,12 +36,61 @@ AGREEMENTS = pa.schema(
     [
         column("family", pa.string(), "that both SAEs are of"),
         column("setting", pa.float64(), "that both SAEs have"),
-        column("l0", pa.float64(), "of both SAEs, on average"),
+        column("sae_a", pa.string(), "one SAE"),
+        column("sae_b", pa.string(), "the other"),
         column("agreement", pa.float64(), "mean absolute cosine of their decoder rows, matched one to one"),
     ]
 )
-MATCHED_UP_TO = 4096
-"""Latents up to which decoders are matched with each other: the time goes with the cube of their number."""
+_PAIRS = {"setting": "k", "sae_a": "seed_a", "sae_b": "seed_b"}
+
+
+class Audit(NamedTuple):
+    """What an audit found."""
+
+    saes: pd.DataFrame
+    """The rows of `AUDIT`: one per SAE."""
+    agreements: pd.DataFrame
+    """The rows of `AGREEMENTS`: one per pair of SAEs of one family and setting."""
+    verdicts: dict[str, dict[str, Any]]
+    """The document of each family's `Recommendation`."""
+
+    @property
+    def words(self) -> str:
+        """The SAEs as a table, then the verdicts of each family, one sentence per line."""
+        shown = self.saes[["sae", "l0", "c_dec", "c_dec_over_null"]].to_string(index=False, float_format="%.4g")
+        return "\n".join([shown, *(_paragraph(*verdict) for verdict in self.verdicts.items())])
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The rows of the SAEs and the verdicts of the families, as JSON has them."""
+        return {"saes": self.saes.to_dict("records"), "families": self.verdicts}
+
+    def save(self, folder: Path | str) -> None:
+        """Write saes.parquet, agreements.parquet and verdicts.json to a folder.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        for name, table, schema in (("saes", self.saes, AUDIT), ("agreements", self.agreements, AGREEMENTS)):
+            with whole(Path(folder, f"{name}.parquet")) as path:
+                save_table(table, schema, path)
+        with whole(Path(folder, "verdicts.json")) as path:
+            write_json(self.verdicts, path)
+
+
+def audit(*folders: Path | str, hub: Sequence[str] = (), seed: int = 0) -> Audit:
+    """Which of the SAEs in some folders have the right L0, by their decoders alone.
+
+    Args:
+        folders: of SAELens SAEs, at any depth; with several, an SAE's name begins with its folder's.
+        hub: shell patterns of `release/sae_id` in SAELens's directory, which are fetched from the Hugging Face hub.
+        seed: of the draws that the intervals are of.
+
+    Raises:
+        UserError: a folder has no SAE, a pattern matches none, or the L0 of an SAE is not known.
+        ValueError: an SAE cannot be loaded.
+    """
+    return _audited([*_in_folders([Path(folder) for folder in folders]), *in_directory(hub)], seed)
 
 
 def in_directory(patterns: Sequence[str]) -> list[Listed]:
@@ -67,23 +110,35 @@ def in_directory(patterns: Sequence[str]) -> list[Listed]:
     ]
 
 
-@torch.no_grad()
-def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of `AUDIT`, and those of `AGREEMENTS` for each two SAEs of one family and setting.
+def _in_folders(folders: Sequence[Path]) -> list[Listed]:
+    several = len(folders) > 1
+    return [
+        one._replace(name=plain(str(folder / one.name))) if several else one
+        for folder in folders
+        for one in in_folder(folder)
+    ]
 
-    Raises:
-        UserError: an SAE cannot be loaded, or its L0 is not known.
-    """
-    saes = pd.DataFrame(
-        [_row(one) for one in tqdm(listed, desc="audit", unit="SAE", disable=None)], columns=AUDIT.names
-    )
-    small = saes[saes["d_sae"] <= MATCHED_UP_TO]
-    agreements = []
-    for keys, alike in small.groupby(["family", "setting"]):
-        loaded = [(listed[i].load().W_dec, saes["l0"][i]) for i in alike.index] if len(alike) > 1 else []
-        for (a, l0_a), (b, l0_b) in combinations(loaded, 2):
-            agreements.append((*keys, (l0_a + l0_b) / 2, decoder_agreement(a, b)))
-    return saes, pd.DataFrame(agreements, columns=AGREEMENTS.names)
+
+@torch.no_grad()
+def _audited(listed: Sequence[Listed], seed: int) -> Audit:
+    rows = [_row(one) for one in tqdm(listed, desc="audit", unit="SAE", disable=None)]
+    saes = pd.DataFrame(rows, columns=AUDIT.names)
+    pairs = [
+        (*keys, *pair)
+        for keys, alike in saes.groupby(["family", "setting"])
+        if len(alike) > 1
+        for pair in agreements({listed[i].name: listed[i].load().W_dec for i in alike.index})
+    ]
+    table = pd.DataFrame(pairs, columns=AGREEMENTS.names)
+    return Audit(saes, table, _verdicts(saes, table, seed))
+
+
+def _verdicts(saes: pd.DataFrame, pairs: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+    saes, pairs = saes.rename(columns={"setting": "k", "sae": "seed"}), pairs.rename(columns=_PAIRS)
+    return {
+        str(family): recommend(alike, pairs=pairs[pairs["family"] == family], seed=seed).document
+        for family, alike in saes.groupby("family")
+    }
 
 
 def _row(one: Listed) -> dict[str, Any]:
@@ -107,3 +162,8 @@ def _row(one: Listed) -> dict[str, Any]:
         "c_dec": c_dec,
         "c_dec_over_null": c_dec / null_pairwise_cosine(d_in),
     }
+
+
+def _paragraph(family: str, verdict: dict[str, Any]) -> str:
+    sentences = [each["words"] for each in (*verdict["metrics"].values(), verdict)]
+    return "\n".join(["", family, *dict.fromkeys(sentences)])

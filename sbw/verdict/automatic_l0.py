@@ -18,7 +18,7 @@ PATH = pa.schema(
         column("step", pa.int64(), "steps done"),
         column("l0", pa.float64(), "the L0 that the SAEs are trained around from there on"),
         column("c_dec", pa.float64(), "mean over the SAEs"),
-        column("true_l0", pa.float64(), "active features a sample, on average"),
+        column("true_l0", pa.float64(), "active features per sample, on average"),
     ]
 )
 

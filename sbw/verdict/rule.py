@@ -19,49 +19,56 @@ DRAWS = 1000
 LEAST_L0S = 3
 """L0s that a verdict needs."""
 INTERVAL = 0.9
-"""Share of the draws within the interval."""
+"""Level of every interval: the share of the draws within it."""
 
-Kind = Literal["minimum", "elbow", "flat", "edge"]
+Kind = Literal["minimum", "elbow", "inconclusive", "edge"]
 Floats = NDArray[np.floating[Any]]
 Rows = pd.DataFrame
-"""A row an SAE: `setting`, the same for SAEs trained alike but for their seed; `l0`; `value`, lower better; `error`."""
+"""One row per SAE.
+
+`setting`: the same for SAEs trained alike but for their seed; `seed`: what distinguishes these; `l0`; `value`: the
+metric, lower is better; `error`: its standard error; `leverage`: n times what a seed adds to the deviation of the mean
+over n seeds, per unit of its value: 1 where a value is of one SAE, 0 where the seeds are too few to draw from.
+"""
 
 
 class Verdict(NamedTuple):
-    """What a metric says of the right L0."""
+    """Where a metric puts the right L0."""
 
     metric: str
     """Name of the metric."""
     kind: Kind
-    """`minimum`: it rises on both sides; `elbow`: flat above; `flat`: it does not tell; `edge`: beyond the sweep."""
+    """`minimum`: it rises on both sides; `elbow`: flat above; `inconclusive`; `edge`: its floor is beyond the sweep."""
     l0: float | None
-    """The recommended L0; None for `flat` and `edge`."""
+    """The recommended L0; None for `inconclusive` and `edge`."""
     low: float | None
-    """Lower end of the interval."""
+    """Lower end of the interval, whose level is INTERVAL."""
     high: float | None
     """Upper end of it."""
-    sentence: str
-    """The same in words."""
+    words: str
+    """The same in one sentence."""
     draws: Floats
-    """The L0 of each bootstrap draw; NaN where it told none."""
+    """The L0 of each bootstrap draw, NaN where it names none; draw i is of the same seeds for every metric."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The verdict as table rows and documents have it, without its words."""
+        return {"verdict": self.kind, "l0": self.l0, "low": self.low, "high": self.high, "level": INTERVAL}
 
 
 class Curve(NamedTuple):
-    """A metric against L0."""
+    """A metric against L0, at m settings."""
 
     settings: list[float]
     """What each point was trained at, by ascending L0."""
     x: Floats
-    """log L0 of each, mean over seeds."""
-    values: list[Floats]
-    """The metric of each seed."""
+    """[m]: log L0 of each, mean over seeds."""
+    y: Floats
+    """[m]: the metric, mean over seeds."""
+    deviations: list[Floats]
+    """Of each setting, [seeds]: how far each seed moves the mean over seeds, times their number."""
     errors: list[Floats]
-    """The standard error of each value."""
-
-    @property
-    def y(self) -> Floats:
-        """The mean over seeds."""
-        return np.array([values.mean() for values in self.values])
+    """Of each setting, [seeds]: the standard error of each value."""
 
 
 class _Place(NamedTuple):
@@ -70,34 +77,31 @@ class _Place(NamedTuple):
     """The floor begins between the points `cell` and `cell + 1`."""
 
 
-def judge(metric: str, rows: Rows, generator: np.random.Generator) -> Verdict:
-    """What a metric's rows say of the right L0.
+def judge(metric: str, rows: Rows, seed: int) -> Verdict:
+    """Where a metric's rows put the right L0.
 
     The floor is where the mean over seeds lies within TOLERANCE of its minimum. It begins where the fall before it,
     continued in a straight line over log L0, meets the minimum: between the last point above it and the first on it.
-    The interval is that of draws in each of which the seeds of every point are drawn anew with replacement, each value
-    is moved by its error, and the place is drawn evenly between the neighbours of the first point on the floor: what
-    the curve does between its points is not known. Fewer than LEAST_L0S points do not tell.
+    The interval is that of draws of `drawn_means`, in each of which the place is drawn evenly between the neighbours of
+    the first point on the floor: what the curve does between its points is not known. Fewer than LEAST_L0S points are
+    inconclusive.
     """
     curve = curve_of(rows)
     place = _place(curve.y)
-    draws = _draws(curve, generator)
+    shares = np.random.default_rng(seed).random(DRAWS)
+    draws = np.array([_drawn(curve.x, y, share) for y, share in zip(drawn_means(curve, seed), shares, strict=True)])
     if place.kind in ("minimum", "elbow") and np.isnan(draws).mean() > 0.5:
-        place = _Place("flat")
-    if place.kind == "flat":
-        return Verdict(metric, "flat", None, None, None, f"{metric} does not tell: {_noise(curve)}.", draws)
+        place = _Place("inconclusive")
+    if place.kind == "inconclusive":
+        return Verdict(metric, "inconclusive", None, None, None, f"inconclusive: {metric} {_why(curve)}.", draws)
     if place.kind == "edge":
-        told = (
-            f"is on its floor at the lowest of {_swept(curve)} already: extend the sweep downward"
-            if place.cell == 0
-            else f"falls until the highest of {_swept(curve)}: extend the sweep upward"
-        )
-        return Verdict(metric, "edge", None, None, None, f"{metric} {told}.", draws)
+        return Verdict(metric, "edge", None, None, None, f"edge: {metric} {_beyond(curve, place)}.", draws)
     l0 = _hinge(curve.x, curve.y, place.cell)
     low, high = _interval(draws, l0)
-    then = "rises again above" if place.kind == "minimum" else "stays flat above"
-    sentence = f"{metric} falls until L0 {l0:.3g} ({low:.3g} to {high:.3g}) and {then}."
-    return Verdict(metric, place.kind, l0, low, high, sentence, draws)
+    drawn = any(of_setting.any() for of_setting in curve.deviations)
+    where = f"L0 {l0:.3g} ({in_words(low, high)}{'' if drawn else ', without the spread of seeds: too few'})"
+    words = f"has its minimum at {where}" if place.kind == "minimum" else f"falls until {where} and stays flat above"
+    return Verdict(metric, place.kind, l0, low, high, f"{metric} {words}.", draws)
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
@@ -105,37 +109,57 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
 
     Where none does, that of the first.
     """
-    telling = {verdict.metric: verdict for verdict in verdicts if verdict.l0 is not None}
-    if not telling:
+    named = {verdict.metric: verdict.l0 for verdict in verdicts if verdict.l0 is not None}
+    if not named:
         return verdicts[0]._replace(metric="combined")
-    named = {metric: verdict.l0 for metric, verdict in telling.items() if verdict.l0 is not None}
-    draws = np.concatenate([verdict.draws for verdict in telling.values()])
+    draws = np.concatenate([verdict.draws for verdict in verdicts if verdict.metric in named])
     l0 = float(np.exp(np.median(np.log(list(named.values())))))
     low, high = _interval(draws, l0)
-    kind: Kind = "minimum" if any(verdict.kind == "minimum" for verdict in telling.values()) else "elbow"
+    kind: Kind = "minimum" if any(verdict.kind == "minimum" for verdict in verdicts) else "elbow"
     each = ", ".join(f"{metric} {of_metric:.3g}" for metric, of_metric in named.items())
-    sentence = f"The right L0 is about {l0:.3g} ({low:.3g} to {high:.3g}): the median of {each}."
-    return Verdict("combined", kind, l0, low, high, sentence, draws)
+    by = f"the median of {each}" if len(named) > 1 else f"by {next(iter(named))} alone"
+    words = f"The right L0 is about {l0:.3g} ({in_words(low, high)}), {by}."
+    return Verdict("combined", kind, l0, low, high, words, draws)
+
+
+def in_words(low: float, high: float) -> str:
+    """An interval with its level."""
+    return f"{100 * INTERVAL:.0f} % interval {low:.3g} to {high:.3g}"
 
 
 def curve_of(rows: Rows) -> Curve:
     """A metric's rows as a curve."""
-    points = sorted(rows.groupby("setting"), key=lambda point: point[1]["l0"].mean())
+    points = [rows_of for _, rows_of in rows.sort_values("seed").groupby("setting")]
+    points.sort(key=lambda rows_of: rows_of["l0"].mean())
     return Curve(
-        [float(of_setting["setting"].iloc[0]) for _, of_setting in points],
-        np.log([of_setting["l0"].mean() for _, of_setting in points]),
-        [of_setting["value"].to_numpy(float) for _, of_setting in points],
-        [of_setting["error"].to_numpy(float) for _, of_setting in points],
+        [float(rows_of["setting"].iloc[0]) for rows_of in points],
+        np.log([rows_of["l0"].mean() for rows_of in points]),
+        np.array([rows_of["value"].mean() for rows_of in points]),
+        [_deviations(rows_of) for rows_of in points],
+        [rows_of["error"].to_numpy(float) for rows_of in points],
     )
 
 
+def drawn_means(curve: Curve, seed: int) -> Floats:
+    """[DRAWS, m]: the mean over seeds drawn anew with replacement, each value moved by its error.
+
+    Seeds are what is drawn: in draw i all settings and all metrics with as many seeds have the same ones. The deviation
+    over draws is that of a mean over seeds, unbiased whatever their number.
+    """
+    errors, means = np.random.default_rng([seed, 0]), []
+    for y, deviations, error in zip(curve.y, curve.deviations, curve.errors, strict=True):
+        n = len(deviations)
+        drawn = np.random.default_rng([seed, n]).integers(n, size=(DRAWS, n))
+        means.append(y + (deviations[drawn] + error[drawn] * errors.standard_normal(drawn.shape)).mean(axis=1))
+    return np.stack(means, axis=1)
+
+
 def right_l0(curve: Curve) -> tuple[float, float]:
-    """Where the floor of a curve begins, and the first setting on it; NaN where it does not tell."""
-    y = curve.y
-    place = _place(y)
-    if place.kind in ("flat", "edge"):
+    """Where the floor of a curve begins, and the first setting on it; NaN where it is inconclusive or at an edge."""
+    place = _place(curve.y)
+    if place.kind in ("inconclusive", "edge"):
         return math.nan, math.nan
-    return _hinge(curve.x, y, place.cell), curve.settings[place.cell + 1]
+    return _hinge(curve.x, curve.y, place.cell), curve.settings[place.cell + 1]
 
 
 def knee(l0: Floats, explained: Floats) -> float:
@@ -152,7 +176,7 @@ def _place(y: Floats) -> _Place:
     on_floor = y <= y.min() + TOLERANCE
     first = int(np.argmax(on_floor))
     if on_floor.all() or len(y) < LEAST_L0S:
-        return _Place("flat")
+        return _Place("inconclusive")
     if first == 0 or first == len(y) - 1:
         return _Place("edge", first)
     return _Place("elbow" if on_floor[first:].all() else "minimum", first - 1)
@@ -167,18 +191,9 @@ def _hinge(x: Floats, y: Floats, cell: int) -> float:
     return math.exp(min(low + (y.min() - y[cell]) / slope, high))
 
 
-def _draws(curve: Curve, generator: np.random.Generator) -> Floats:
-    means = []
-    for values, errors in zip(curve.values, curve.errors, strict=True):
-        drawn = generator.integers(len(values), size=(DRAWS, len(values)))
-        means.append((values[drawn] + errors[drawn] * generator.standard_normal(drawn.shape)).mean(axis=1))
-    shares = generator.random(DRAWS)
-    return np.array([_drawn(curve.x, y, share) for y, share in zip(np.stack(means, axis=1), shares, strict=True)])
-
-
 def _drawn(x: Floats, y: Floats, share: float) -> float:
     place = _place(y)
-    if place.kind in ("flat", "edge"):
+    if place.kind in ("inconclusive", "edge"):
         return math.nan
     before, after = x[place.cell], x[min(place.cell + 2, len(x) - 1)]
     return math.exp(before + share * (after - before))
@@ -189,13 +204,25 @@ def _interval(draws: Floats, l0: float) -> tuple[float, float]:
     return min(float(low), l0), max(float(high), l0)
 
 
+def _deviations(rows: Rows) -> Floats:
+    """With replacement, n values have (n − 1) / n of the variance that a mean over n seeds has."""
+    n, value = len(rows), rows["value"].to_numpy(float)
+    return rows["leverage"].to_numpy(float) * math.sqrt(n / max(n - 1, 1)) * (value - value.mean())
+
+
 def _swept(curve: Curve) -> str:
-    return f"L0 {math.exp(curve.x[0]):.3g} to {math.exp(curve.x[-1]):.3g}"
+    return f"of L0 {math.exp(curve.x[0]):.3g} to {math.exp(curve.x[-1]):.3g}"
 
 
-def _noise(curve: Curve) -> str:
+def _beyond(curve: Curve, place: _Place) -> str:
+    if place.cell == 0:
+        return f"is least at the lowest {_swept(curve)}: extend the sweep downward"
+    return f"still falls at the highest {_swept(curve)}: extend the sweep upward"
+
+
+def _why(curve: Curve) -> str:
     if len(curve.y) < LEAST_L0S:
-        return f"that needs SAEs at {LEAST_L0S} L0s at least, got {len(curve.y)}"
+        return f"needs at least {LEAST_L0S} L0s, got {len(curve.y)}"
     if np.ptp(curve.y) <= TOLERANCE:
-        return f"it is the same over {_swept(curve)}"
-    return "most draws of the seeds say otherwise than their mean"
+        return f"is the same at all {_swept(curve)}"
+    return "has another verdict in most draws of the seeds than in their mean"

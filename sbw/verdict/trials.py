@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from sbw.files import column
-from sbw.verdict.evidence import CURVES, best_n, curves_table, evidence, s_n_of_sweep, sensitivity
-from sbw.verdict.rule import Rows, Verdict, combine, judge, knee
+from sbw.verdict.evidence import best_n, rows_of, s_n_rows, sensitivity
+from sbw.verdict.recommendation import CURVES, INTERVAL_COLUMNS, curves_table, recommend
+from sbw.verdict.rule import INTERVAL, in_words, judge, knee
 
 _TOY = [
     column("toy", pa.string(), "toy that was swept"),
@@ -20,12 +20,11 @@ _TOY = [
 RECOMMENDED = pa.schema(
     [
         *_TOY,
-        column("true_l0", pa.float64(), "active features a sample, on average"),
+        column("true_l0", pa.float64(), "active features per sample, on average"),
         column("method", pa.string(), "metric, combined: their median, knee: of the variance explained, or mcc"),
-        column("verdict", pa.string(), "minimum, elbow, flat or edge; null for the knee"),
+        column("verdict", pa.string(), "minimum, elbow, inconclusive or edge; null for the knee"),
         column("l0", pa.float64(), "recommended L0; null where none is named"),
-        column("low", pa.float64(), "lower end of its interval; null for the knee"),
-        column("high", pa.float64(), "upper end of it"),
+        *INTERVAL_COLUMNS,
     ]
 )
 TRIED = pa.schema(
@@ -33,7 +32,7 @@ TRIED = pa.schema(
         *_TOY,
         column("metric", pa.string(), "c_dec, width (s_n - s_(h-n)), stability (1 - agreement), s_n or mcc (1 - MCC)"),
         *(field for field in CURVES if field.name not in ("metric", "value")),
-        column("value", pa.float64(), "the metric, in the units of sbw/evidence.py; lower is better"),
+        column("value", pa.float64(), "the metric, in the units of sbw/verdict/evidence.py; lower is better"),
     ]
 )
 METHODS = {
@@ -58,25 +57,17 @@ class Tried(NamedTuple):
     """The rows of `TRIED`: its metrics against L0."""
 
 
-def tried(saes: pd.DataFrame, projections: pd.DataFrame, stability: pd.DataFrame, seed: int) -> Tried:
-    """What every method recommends on a sweep of one toy, and the curves it does so from.
-
-    Args:
-        saes, projections, stability: of trained SAEs alone, with the schemas of evaluation.py.
-        seed: of the bootstrap draws.
-    """
-    generator = np.random.default_rng(seed)
-    found = evidence(saes, projections, stability)
-    said = [judge(metric, rows, generator) for metric, rows in found.metrics.items()]
-    s_n = s_n_of_sweep(saes, projections)
-    of_n = s_n[s_n["n"] == best_n(sensitivity(s_n))]
-    others: dict[str, Rows] = {"s_n": of_n, "mcc": _mcc_rows(saes)}
-    all_of_them = [*said, combine(said), *(judge(metric, rows, generator) for metric, rows in others.items())]
-    rows = [_row(verdict) for verdict in all_of_them]
+def tried(saes: pd.DataFrame, projections: pd.DataFrame, pairs: pd.DataFrame, seed: int) -> Tried:
+    """What every method recommends on a sweep of one toy, and the curves it does so from; arguments as `recommend`."""
+    found = recommend(saes, projections, pairs, seed=seed)
+    s_n = s_n_rows(projections, saes)
+    others = {"s_n": s_n[s_n["n"] == best_n(sensitivity(s_n))], "mcc": rows_of(saes, 1 - saes["mcc"])}
+    verdicts = [*found.verdicts, *(judge(metric, rows, seed) for metric, rows in others.items())]
+    rows = [{"method": _method(verdict.metric), **verdict.row} for verdict in verdicts]
     curve = saes.groupby("k")[["l0", "variance_explained_about_zero"]].mean()
     rows.append({"method": "knee", "l0": knee(*(curve[name].to_numpy() for name in curve.columns))})
     true_l0 = saes["true_l0"].iloc[0]
-    curves = curves_table(found.metrics | others, all_of_them, true_l0)
+    curves = curves_table(found.metrics | others, verdicts, true_l0)
     return Tried(pd.DataFrame(rows).assign(true_l0=true_l0), curves.assign(metric=curves["metric"].map(_method)))
 
 
@@ -95,8 +86,11 @@ def scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-def told(rows: pd.DataFrame) -> dict[str, Any]:
-    """What came of one toy, from its rows of `RECOMMENDED`: its numbers, those of each method, and `said`, in words."""
+def toy_summary(rows: pd.DataFrame) -> dict[str, Any]:
+    """One toy's numbers, the level of the intervals, all in `words`, and what each method recommends.
+
+    From the toy's rows of `RECOMMENDED`.
+    """
     first, by_method = rows.iloc[0], rows.set_index("method")
     numbers = {name: int(first[name]) for name in ("num_features", "d_sae")} | {"true_l0": round(first["true_l0"], 4)}
     methods = {
@@ -104,57 +98,40 @@ def told(rows: pd.DataFrame) -> dict[str, Any]:
         for method in METHODS
         if method in by_method.index
     }
-    return numbers | {"said": in_words(rows)} | methods
+    return numbers | {"level": INTERVAL, "words": toy_words(rows)} | methods
 
 
-def in_words(rows: pd.DataFrame) -> str:
+def toy_words(rows: pd.DataFrame) -> str:
     """The truth, the recommendation, and which metrics fail, on one toy, from its rows of `RECOMMENDED`.
 
     A metric fails where it names no L0, or one that is off by more than a quarter and whose interval the truth is
     outside of.
     """
     true_l0, by_method = rows["true_l0"].iloc[0], {row["method"]: row for _, row in rows.iterrows()}
-    combined = by_method.pop("combined")
-    said = [f"{true_l0:.3g} features are active at a time. {_recommendation(combined, true_l0)}"]
+    sentences = [f"{true_l0:.3g} features are active per sample.", _recommended(by_method.pop("combined"), true_l0)]
     for method, row in by_method.items():
         if pd.isna(row["l0"]):
-            said.append(f"{method} names none ({row['verdict']}).")
+            sentences.append(f"{method} names no L0 ({row['verdict']}).")
         elif abs(row["l0"] / true_l0 - 1) > _WRONG and not row["low"] <= true_l0 <= row["high"]:
-            said.append(f"{method} fails: {_said(row)}, {_off(row['l0'], true_l0)}.")
-    return " ".join(said)
+            sentences.append(f"{method} fails: {_named(row, true_l0)}.")
+    return " ".join(sentences)
 
 
-def _recommendation(row: pd.Series, true_l0: float) -> str:
+def _recommended(row: pd.Series, true_l0: float) -> str:
     if pd.isna(row["l0"]):
         return f"The recommendation names no L0 ({row['verdict']})."
     holds = "holds" if row["low"] <= true_l0 <= row["high"] else "does not hold"
-    return f"The recommendation is {_said(row)}, {_off(row['l0'], true_l0)}: its interval {holds} the truth."
+    return f"The recommendation is {_named(row, true_l0)}; the interval {holds} the true L0."
 
 
-def _said(row: pd.Series) -> str:
-    return f"{row['l0']:.3g}" + (f" ({row['low']:.3g} to {row['high']:.3g})" if pd.notna(row["low"]) else "")
-
-
-def _off(l0: float, true_l0: float) -> str:
-    return f"{abs(l0 / true_l0 - 1):.0%} too {'high' if l0 > true_l0 else 'low'}"
+def _named(row: pd.Series, true_l0: float) -> str:
+    interval = f" ({in_words(row['low'], row['high'])})" if pd.notna(row["low"]) else ""
+    off = f"{100 * abs(row['l0'] / true_l0 - 1):.0f} % too {'high' if row['l0'] > true_l0 else 'low'}"
+    return f"{row['l0']:.3g}{interval}, {off}"
 
 
 def _rounded(value: Any) -> float | None:
     return None if pd.isna(value) else round(float(value), 4)
-
-
-def _mcc_rows(saes: pd.DataFrame) -> Rows:
-    return saes.assign(setting=saes["k"], value=1 - saes["mcc"], error=0.0)[["setting", "l0", "value", "error"]]
-
-
-def _row(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "method": _method(verdict.metric),
-        "verdict": verdict.kind,
-        "l0": verdict.l0,
-        "low": verdict.low,
-        "high": verdict.high,
-    }
 
 
 def _method(metric: str) -> str:

@@ -14,7 +14,7 @@ def main(params: Validation) -> None:
     import pandas as pd
 
     from sbw.files import load_table, save_table
-    from sbw.verdict.trials import RECOMMENDED, TRIED, scores, told, tried
+    from sbw.verdict.trials import RECOMMENDED, TRIED, scores, toy_summary, tried
 
     recommended, curves = [], []
     for toy, section in params.toys.items():
@@ -30,7 +30,7 @@ def main(params: Validation) -> None:
     table = pd.concat(recommended)
     document: dict[str, Any] = {
         "sets": scores(table),
-        "toys": {str(toy): told(rows) for toy, rows in table.groupby("toy", sort=False)},
+        "toys": {str(toy): toy_summary(rows) for toy, rows in table.groupby("toy", sort=False)},
     }
     with whole_folder(OUT / "validation") as folder, whole(OUT / "validation.json") as path:
         save_table(table, RECOMMENDED, folder / "recommended.parquet")
@@ -39,7 +39,7 @@ def main(params: Validation) -> None:
     for which, methods in document["sets"].items():
         print(pd.DataFrame(methods).T.rename_axis(which).to_string())
     for toy, of_toy in document["toys"].items():
-        print(f"{toy}: {of_toy['said']}")
+        print(f"{toy}: {of_toy['words']}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import torch
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
 from sbw.files import load_table, load_tensors, read_json
-from sbw.pretrained.listed import in_folder
 from sbw.run.errors import UserError, printable
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
@@ -144,7 +143,7 @@ def test_hostile_names_of_folders_and_models_are_shown_as_text(tmp_path: Path, n
     sae = initial_sae(5, 10, 8, 0)
     sae.cfg.metadata.model_name = name
     save_sae(sae, tmp_path / name / "l0=5")
-    saes, _ = audit(in_folder(tmp_path))
+    saes = audit(tmp_path).saes
     shown = "".join([*saes["sae"], *saes["family"]])
     assert shown.isprintable()
     assert repr(name)[1:-1] in shown

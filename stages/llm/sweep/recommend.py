@@ -1,6 +1,5 @@
 """Which L0 is right? A verdict in data/metrics/llm/recommendation.json, the sweep's numbers in sweep.json beside it."""
 
-import math
 from pathlib import Path
 
 from sbw.params import Llm
@@ -15,26 +14,24 @@ def main(llm: Llm) -> None:
 
     from sbw.files import folder_of, load_table, save_table
     from sbw.llm.sweep import headline
-    from sbw.verdict.evidence import CURVES, SENSITIVITY, curves_table, evidence, summary, verdicts
+    from sbw.verdict.recommendation import CURVES, SENSITIVITY, recommend
 
     folders = [OUT / "measured" / folder_of({"k": k}) for k in llm.sweep.ks]
     saes, projections, stability = (
         pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         for name in ("saes", "projections", "stability")
     )
-    found = evidence(saes, projections, stability)
-    said = verdicts(found.metrics, llm.recommend.seed)
+    found = recommend(saes, projections, stability, seed=llm.recommend.seed)
     with (
         whole_folder(OUT / "recommendation") as folder,
         whole(METRICS / "recommendation.json") as verdict,
         whole(METRICS / "sweep.json") as numbers,
     ):
-        save_table(curves_table(found.metrics, said, math.nan), CURVES, folder / "curves.parquet")
+        save_table(found.curves, CURVES, folder / "curves.parquet")
         save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
-        write_json(summary(said), verdict)
+        write_json(found.document, verdict)
         write_json({"saes": headline(saes, stability)}, numbers)
-    for each in said:
-        print(each.sentence)
+    print(found.words)
 
 
 if __name__ == "__main__":

@@ -153,13 +153,13 @@ def path() -> list[pd.DataFrame]:
 
 def curves() -> list[pd.DataFrame]:
     rows = [
-        (metric, l0, l0, abs(l0 - 11) / 10, *said)
-        for metric, said in (("c_dec", ("minimum", 11.0, 9.5, 12.5)), ("w_3", ("flat", None, None, None)))
+        (metric, l0, l0, abs(l0 - 11) / 10, *verdict)
+        for metric, verdict in (("c_dec", ("minimum", 11.0, 9.5, 12.5)), ("w_3", ("inconclusive", None, None, None)))
         for l0 in (5.0, 9.0, 11.0, 14.0)
     ]
     table = pd.DataFrame(rows, columns=["metric", "setting", "l0", "value", "verdict", "recommended", "low", "high"])
     sensitivity = pd.DataFrame({"n": [1, 2, 3, 4], "l0": [None, 5.0, 11.0, 11.0], "agreeing": [0, 1, 2, 2]})
-    return [table.astype({"recommended": float}).assign(true_l0=10.9), sensitivity.astype({"l0": float})]
+    return [table.astype({"recommended": float}).assign(true_l0=10.9, level=0.9), sensitivity.astype({"l0": float})]
 
 
 def recommended() -> list[pd.DataFrame]:
@@ -169,8 +169,8 @@ def recommended() -> list[pd.DataFrame]:
         for method, error in (("c_dec", 1.1), ("knee", 1.5))
     ]
     columns = ["toy", "set", "true_l0", "method", "verdict", "l0", "low", "high"]
-    table = pd.DataFrame(rows, columns=columns)
-    table.loc[table["method"] == "knee", ["low", "high"]] = None
+    table = pd.DataFrame(rows, columns=columns).assign(level=0.9)
+    table.loc[table["method"] == "knee", ["low", "high", "level"]] = None
     return [table]
 
 
@@ -189,7 +189,7 @@ def awkward() -> list[pd.DataFrame]:
         columns=[*known, "method", "l0", "low", "high"],
     )
     named.loc[(named["toy"] == "loud") & (named["method"] == "s_n"), ["l0", "low", "high"]] = None
-    return [table.assign(num_features=64, true_l0=10.0) for table in (curves, named)]
+    return [table.assign(num_features=64, true_l0=10.0, level=0.9) for table in (curves, named)]
 
 
 TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {

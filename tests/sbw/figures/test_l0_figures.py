@@ -16,12 +16,14 @@ def test_an_l0_that_moves_itself_has_a_line_a_start() -> None:
 
 
 def test_a_recommendation_is_a_line_with_a_band_in_its_metrics_panel() -> None:
-    c_dec, width, sensitivity = drawn("recommendation", curves()).axes
+    figure = drawn("recommendation", curves())
+    c_dec, width, sensitivity = figure.axes
+    assert "band: 90 % interval" in figure.get_suptitle()
     assert c_dec.get_title() == "minimum: 11.0 (9.5–12.5)"
     (band,) = c_dec.patches
     assert band.get_extents().transformed(c_dec.transData.inverted()).intervalx == pytest.approx([9.5, 12.5])
     assert rule_of(c_dec) == [10.9]
-    assert width.get_title() == "flat"
+    assert width.get_title() == "inconclusive"
     assert not width.patches
     assert sensitivity.get_title() == "n = 3 agrees with most"
     chosen = np.asarray(sensitivity.lines[1].get_xdata()).tolist()
@@ -35,6 +37,7 @@ def test_the_validation_has_a_panel_a_method_with_the_error_on_toys_it_was_not_m
         "median error 50%, 2 of 2 toys",
     ]
     assert "2 toys that the rule was not made on" in figure.get_suptitle()
+    assert "90 % interval" in figure.get_supylabel()
 
 
 def test_a_method_that_names_no_l0_has_no_point_there() -> None:
@@ -53,6 +56,7 @@ def test_a_recommendation_takes_any_number_of_metrics(metrics: int) -> None:
 
 def test_a_toy_of_several_widths_has_one_panel_and_says_what_is_named_and_true() -> None:
     figure = drawn("metric_curves", awkward())
+    assert "90 % interval" in figure.get_supxlabel()
     assert [axes.get_title() for axes in figure.axes] == [
         "zipf: 64 features\n10 named, 10 true",
         "loud: 64 features\n10 named, 10 true",
@@ -69,6 +73,8 @@ def test_a_toy_of_which_no_l0_is_named_says_so() -> None:
 
 
 def test_widths_are_shares_of_the_features_and_only_of_toys_that_have_several() -> None:
-    (axes,) = drawn("latent_counts", awkward()[1:]).axes
+    figure = drawn("latent_counts", awkward()[1:])
+    assert "90 % interval" in figure.get_supylabel()
+    (axes,) = figure.axes
     assert axes.get_title() == "zipf: 64 features"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.5", "1", "2"]

@@ -10,14 +10,13 @@ from sae_lens import SAE, ActivationsStore
 from torch import Tensor
 
 from sbw.files import load_table, save_table
-from sbw.llm import measuring
 from sbw.llm.held_out import tokens_in
-from sbw.llm.measuring import SCHEMAS, measure, stability_rows, with_evals
+from sbw.llm.measuring import SCHEMAS, measure, stability_table, with_evals
 from sbw.llm.model import Model, special_tokens
 from sbw.llm.sweep import Cell
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
-from sbw.metrics.reconstruction import reconstruction
+from sbw.metrics.reconstruction import reconstruction_errors
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import RELATIVE_ERROR
 from sbw.run.errors import UserError
@@ -66,7 +65,7 @@ def test_a_row_is_what_the_sae_does_on_all_tokens_at_once(
 ) -> None:
     sae, row = sae_of(folder, cell), of(tables["saes"], cell).iloc[0]
     acts = sae.encode(x.float())
-    expected = reconstruction(x.float(), sae.decode(acts))
+    expected = reconstruction_errors(x.float(), sae.decode(acts))
     for name, value in expected._asdict().items():
         assert row[name] == pytest.approx(value, rel=1e-5), name
     assert row["l0"] == pytest.approx((acts > 0).sum().item() / len(x))
@@ -117,8 +116,8 @@ def test_seeds_of_a_k_are_compared_unless_there_are_too_many_latents(
 ) -> None:
     a, b = (sae_of(folder, cell).W_dec.detach() for cell in CELLS)
     assert tables["stability"].to_numpy().tolist() == [[4, 0, 1, pytest.approx(decoder_agreement(a, b))]]
-    monkeypatch.setattr(measuring, "MATCHED_UP_TO", 23)
-    assert stability_rows(CELLS, folder).empty
+    monkeypatch.setattr("sbw.metrics.stability.MATCHED_UP_TO", 23)
+    assert stability_table(CELLS, folder).empty
 
 
 def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_processes(

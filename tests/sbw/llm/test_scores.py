@@ -38,7 +38,7 @@ def test_scores_are_means_with_intervals_of_drawn_datasets_and_seeds(tmp_path: P
 
 def test_the_headline_names_the_baseline_and_every_k() -> None:
     told = headline(scores(*tables(), seed=0))
-    assert told["datasets"] == 2
+    assert (told["datasets"], told["level"]) == (2, 0.9)
     assert told["baseline"]["f1"] == pytest.approx([0.95, 0.9, 1.0])
     assert [(row["k"], row["l0"], row["latents_1"]["f1"][0]) for row in told["saes"]] == [(5, 4.5, 0.65), (9, 9, 0.95)]
     assert told["saes"][0]["latents_1"]["f1_behind_and_margin"] == pytest.approx([0.3, 0.15])

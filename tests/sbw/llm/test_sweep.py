@@ -10,7 +10,7 @@ from sbw.llm.sweep import Cell, Recommended, headline, recommended
 
 @pytest.mark.parametrize(("l0", "place"), [(9.9, "too low"), (10, "right"), (40, "right"), (40.1, "too high")])
 def test_an_l0_has_its_place_by_the_interval(l0: float, place: str) -> None:
-    verdict = recommended({"verdict": "elbow", "l0": 20, "low": 10, "high": 40, "said": ""})
+    verdict = recommended({"verdict": "elbow", "l0": 20, "low": 10, "high": 40, "words": ""})
     assert verdict.place_of(l0) == place
 
 

@@ -127,11 +127,11 @@ def pretrained() -> pd.DataFrame:
 
 
 def recommendation() -> dict[str, Any]:
-    said = {"verdict": "minimum", "l0": 11.02, "low": 10.1, "high": 11.9}
+    verdict = {"verdict": "minimum", "l0": 11.02, "low": 10.1, "high": 11.9, "level": 0.9}
     return {
-        **said,
-        "said": "The right L0 is about 11.",
-        "metrics": {"c_dec": {**said, "said": "c_dec falls until L0 11."}},
+        **verdict,
+        "words": "The right L0 is about 11.",
+        "metrics": {"c_dec": {**verdict, "words": "c_dec has its minimum at L0 11."}},
     }
 
 

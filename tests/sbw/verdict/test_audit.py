@@ -1,13 +1,15 @@
-"""Anybody's SAEs are measured by their decoders; what cannot be known is said."""
+"""SAEs in folders are measured by their decoders; what is not known about one is an error that names it."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
+from sbw.files import load_table
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
-from sbw.pretrained.listed import Listed, in_folder
+from sbw.pretrained.listed import Listed
 from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
@@ -30,22 +32,21 @@ def jumprelu(folder: Path) -> None:
 
 
 def test_a_row_has_the_metrics_of_the_decoder(folder: Path) -> None:
-    saes, agreements = audit(in_folder(folder))
+    saes, agreements, _ = audit(folder)
     assert list(saes.columns) == AUDIT.names
-    assert list(agreements.columns) == AGREEMENTS.names
     first = load_sae(folder / "k3/seed0").W_dec.detach()
     assert saes["c_dec"].iloc[0] == pytest.approx(pairwise_cosine(first))
     assert saes["l0"].tolist() == [3, 3, 5, 5]
     assert saes["family"].unique().tolist() == ["batchtopk, 16 -> 8 latents"]
     expected = decoder_agreement(first, load_sae(folder / "k3/seed1").W_dec.detach())
-    assert agreements[["l0", "agreement"]].iloc[0].tolist() == pytest.approx([3, expected])
+    assert list(agreements.columns) == AGREEMENTS.names
+    assert agreements.iloc[0, 1:].tolist() == [3, "k3/seed0", "k3/seed1", pytest.approx(expected)]
     assert len(agreements) == 2
 
 
 def test_an_sae_without_a_k_has_the_l0_of_its_name(tmp_path: Path) -> None:
     jumprelu(tmp_path / "mine/l0_57")
-    saes, _ = audit(in_folder(tmp_path / "mine"))
-    assert saes[["family", "l0"]].iloc[0].tolist() == ["jumprelu, 16 -> 8 latents", 57]
+    assert audit(tmp_path / "mine").saes[["family", "l0"]].iloc[0].tolist() == ["jumprelu, 16 -> 8 latents", 57]
 
 
 def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(folder: Path) -> None:
@@ -53,22 +54,41 @@ def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(fol
         sae = initial_sae(3, 16, 8, seed)
         sae.cfg.metadata.l0 = l0
         save_sae(sae, folder / f"k3/seed{seed}")
-    saes, agreements = audit(in_folder(folder))
+    saes, agreements, _ = audit(folder)
     assert saes["setting"].tolist() == [3, 3, 5, 5]
     assert saes["l0"].tolist() == [2.5, 2.75, 5, 5]
-    assert agreements[["setting", "l0"]].to_numpy().tolist() == [[3, 2.625], [5, 5]]
+    assert agreements["setting"].tolist() == [3, 5]
+
+
+def test_each_family_has_a_verdict_of_its_own_in_words_document_and_files(folder: Path, tmp_path: Path) -> None:
+    save_sae(initial_sae(3, 16, 12, 0), folder / "wide")
+    found = audit(str(folder))
+    few = "inconclusive: c_dec needs at least 3 L0s, got"
+    assert found.verdicts["batchtopk, 16 -> 8 latents"]["words"] == f"{few} 2."
+    assert f"\n\nbatchtopk, 16 -> 12 latents\n{few} 1.\n\nbatchtopk, 16 -> 8 latents\n{few} 2.\n" in found.words
+    assert json.loads(json.dumps(found.document))["saes"][0]["sae"] == "k3/seed0"
+    found.save(tmp_path / "out")
+    assert json.loads((tmp_path / "out/verdicts.json").read_text()) == found.verdicts
+    assert len(load_table(tmp_path / "out/saes.parquet")) == 5
+    assert len(load_table(tmp_path / "out/agreements.parquet")) == 2
+
+
+def test_several_folders_are_one_audit_whose_names_tell_them_apart(folder: Path) -> None:
+    found = audit(folder / "k3", folder / "k5")
+    assert found.saes["sae"].tolist() == [str(folder / f"k{k}/seed{seed}") for k in (3, 5) for seed in (0, 1)]
+    assert len(found.verdicts) == 1
 
 
 def test_an_l0_that_is_not_known_is_refused(tmp_path: Path) -> None:
     jumprelu(tmp_path / "mine/first")
     with pytest.raises(UserError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):
-        audit(in_folder(tmp_path / "mine"))
+        audit(tmp_path / "mine")
 
 
 def test_a_broken_sae_is_named(folder: Path) -> None:
     (folder / "k3/seed1/sae_weights.safetensors").write_bytes(b"broken")
     with pytest.raises(UserError, match="k3/seed1 is not a readable SAELens folder"):
-        audit(in_folder(folder))
+        audit(folder)
 
 
 def test_patterns_choose_from_the_directory() -> None:
@@ -84,7 +104,7 @@ def test_a_pattern_that_matches_nothing_is_refused() -> None:
 
 
 def test_large_decoders_are_not_matched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sbw.verdict.audit.MATCHED_UP_TO", 7)
-    saes, agreements = audit(in_folder(folder))
+    monkeypatch.setattr("sbw.metrics.stability.MATCHED_UP_TO", 7)
+    saes, agreements, _ = audit(folder)
     assert (len(saes), len(agreements)) == (4, 0)
     assert torch.tensor(saes["c_dec"].tolist()).isfinite().all()

@@ -5,15 +5,15 @@ import math
 import pandas as pd
 import pytest
 
-from sbw.verdict.trials import METHODS, RECOMMENDED, TRIED, in_words, scores, told, tried
-from tests.sbw.verdict.test_evidence import KS, RIGHT, projections, saes, stability
+from sbw.verdict.trials import METHODS, RECOMMENDED, TRIED, scores, toy_summary, toy_words, tried
+from tests.sbw.verdict.sweeps import KS, RIGHT, pairs, projections, saes
 
 
 def table() -> pd.DataFrame:
     rows = [
         ("a", "held_out", 10.0, "c_dec", "minimum", 11.0, 9.0, 12.0),
         ("b", "held_out", 10.0, "c_dec", "elbow", 5.0, 4.0, 6.0),
-        ("c", "held_out", 10.0, "c_dec", "flat", math.nan, math.nan, math.nan),
+        ("c", "held_out", 10.0, "c_dec", "inconclusive", math.nan, math.nan, math.nan),
         ("a", "held_out", 10.0, "knee", None, 12.0, math.nan, math.nan),
         ("d", "development", 10.0, "c_dec", "minimum", 10.0, 9.0, 11.0),
     ]
@@ -45,7 +45,7 @@ def swept() -> pd.DataFrame:
 
 
 def test_every_method_is_tried_on_a_sweep() -> None:
-    found = tried(swept(), projections(), stability(), seed=0)
+    found = tried(swept(), projections(), pairs(), seed=0)
     assert sorted(found.recommended["method"]) == sorted(METHODS)
     assert set(found.recommended.columns) == set(RECOMMENDED.names) - KNOWN
     by_method = found.recommended.set_index("method")["l0"]
@@ -54,7 +54,7 @@ def test_every_method_is_tried_on_a_sweep() -> None:
 
 
 def test_the_curves_are_those_of_every_method_that_has_one() -> None:
-    curves = tried(swept(), projections(), stability(), seed=0).curves
+    curves = tried(swept(), projections(), pairs(), seed=0).curves
     assert set(curves.columns) == set(TRIED.names) - KNOWN
     assert set(curves["metric"]) == set(METHODS) - {"combined", "knee"}
     of_mcc = curves[curves["metric"] == "mcc"]
@@ -64,35 +64,39 @@ def test_the_curves_are_those_of_every_method_that_has_one() -> None:
 def rows_of(**l0s: tuple[float, float, float] | None) -> pd.DataFrame:
     """One toy, 10 features active, by method the L0 and its interval; None where it names none."""
     named = {method: l0 or (math.nan,) * 3 for method, l0 in l0s.items()}
-    verdicts = ["flat" if l0 is None else "minimum" for l0 in l0s.values()]
+    verdicts = ["inconclusive" if l0 is None else "minimum" for l0 in l0s.values()]
     table = pd.DataFrame(named.values(), columns=["l0", "low", "high"]).assign(
         method=list(named), verdict=verdicts, true_l0=10.0, toy="a", num_features=64, d_sae=32
     )
     return table.astype({"l0": float, "low": float, "high": float})
 
 
-def test_what_holds_is_told_in_one_sentence() -> None:
-    assert in_words(rows_of(c_dec=(11, 9, 12), combined=(11, 9, 12), knee=(12, math.nan, math.nan))) == (
-        "10 features are active at a time. The recommendation is 11 (9 to 12), 10% too high: its interval holds the "
-        "truth."
+def test_what_holds_is_one_sentence() -> None:
+    assert toy_words(rows_of(c_dec=(11, 9, 12), combined=(11, 9, 12), knee=(12, math.nan, math.nan))) == (
+        "10 features are active per sample. The recommendation is 11 (90 % interval 9 to 12), 10 % too high; the "
+        "interval holds the true L0."
     )
 
 
 def test_what_fails_is_named_with_how_far_off_it_is() -> None:
-    said = in_words(
+    words = toy_words(
         rows_of(c_dec=None, s_n=(30, 20, 40), width=(14, 9, 20), combined=(6, 5, 8), knee=(5, math.nan, math.nan))
     )
-    assert said == (
-        "10 features are active at a time. The recommendation is 6 (5 to 8), 40% too low: its interval does not hold "
-        "the truth. c_dec names none (flat). s_n fails: 30 (20 to 40), 200% too high. knee fails: 5, 50% too low."
+    assert words == (
+        "10 features are active per sample. The recommendation is 6 (90 % interval 5 to 8), 40 % too low; the interval "
+        "does not hold the true L0. c_dec names no L0 (inconclusive). s_n fails: 30 (90 % interval 20 to 40), 200 % "
+        "too high. knee fails: 5, 50 % too low."
     )
 
 
-def test_a_toy_is_told_with_its_numbers() -> None:
-    document = told(rows_of(c_dec=None, combined=None))
-    assert document["said"].startswith("10 features are active at a time. The recommendation names no L0 (flat).")
-    assert {**document, "said": ""} == {
-        "num_features": 64, "d_sae": 32, "true_l0": 10.0, "said": "", "c_dec": dict.fromkeys(["l0", "low", "high"]),
-        "combined": dict.fromkeys(["l0", "low", "high"]),
+def test_a_toy_has_its_numbers_and_words() -> None:
+    document = toy_summary(rows_of(c_dec=None, combined=None))
+    assert document["words"] == (
+        "10 features are active per sample. The recommendation names no L0 (inconclusive). "
+        "c_dec names no L0 (inconclusive)."
+    )
+    assert {**document, "words": ""} == {
+        "num_features": 64, "d_sae": 32, "true_l0": 10.0, "level": 0.9, "words": "",
+        "c_dec": dict.fromkeys(["l0", "low", "high"]), "combined": dict.fromkeys(["l0", "low", "high"]),
     }  # fmt: skip
-    assert told(rows_of(combined=(11, 9, 12)))["combined"] == {"l0": 11.0, "low": 9.0, "high": 12.0}
+    assert toy_summary(rows_of(combined=(11, 9, 12)))["combined"] == {"l0": 11.0, "low": 9.0, "high": 12.0}

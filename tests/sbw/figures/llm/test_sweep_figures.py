@@ -31,7 +31,7 @@ def curves() -> pd.DataFrame:
         for k in KS
         for seed in SEEDS
     ]
-    return pd.DataFrame(rows, columns=["metric", "setting", "l0", "value"])
+    return pd.DataFrame(rows, columns=["metric", "setting", "l0", "value"]).assign(level=0.9)
 
 
 def scores() -> pd.DataFrame:
@@ -73,6 +73,7 @@ def test_the_same_tables_give_the_same_bytes(name: str, tmp_path: Path) -> None:
 
 def test_metrics_are_drawn_at_the_mean_measured_l0_with_the_recommended_one() -> None:
     figure = drawn("metrics")
+    assert figure.get_suptitle().endswith("recommended: L0 40, grey, in its 90 % interval")
     assert len(figure.axes) == 3 + len(sweep_metrics._OF_SAES)
     for axes in figure.axes:
         assert axes.get_xscale() == "log"

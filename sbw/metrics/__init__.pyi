@@ -1,0 +1,10 @@
+from sbw.metrics.geometry import cosine_similarities as cosine_similarities
+from sbw.metrics.geometry import match_features as match_features
+from sbw.metrics.geometry import null_pairwise_cosine as null_pairwise_cosine
+from sbw.metrics.geometry import pairwise_cosine as pairwise_cosine
+from sbw.metrics.projection import decoder_projections as decoder_projections
+from sbw.metrics.projection import nth_projections as nth_projections
+from sbw.metrics.projection import sampling_error as sampling_error
+from sbw.metrics.reconstruction import reconstruction_errors as reconstruction_errors
+from sbw.metrics.stability import decoder_agreement as decoder_agreement
+from sbw.metrics.streaming import StreamedProjections as StreamedProjections

@@ -1,0 +1,113 @@
+"""The L0 that a sweep recommends: a verdict of each of its metrics, and of all together."""
+
+import math
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+from sbw.files import column
+from sbw.run.errors import UserError
+from sbw.verdict.evidence import best_n, c_dec_rows, sensitivity, stability_rows, width_rows
+from sbw.verdict.rule import INTERVAL, Rows, Verdict, combine, judge
+
+INTERVAL_COLUMNS = [
+    column("low", pa.float64(), f"lower end of its {100 * INTERVAL:.0f} % interval"),
+    column("high", pa.float64(), "upper end of it"),
+    column("level", pa.float64(), "level of the interval: share of the draws of the seeds within it"),
+]
+CURVES = pa.schema(
+    [
+        column("metric", pa.string(), "c_dec, w_n (the width s_n - s_(h-n)), or stability (1 - agreement)"),
+        column("setting", pa.float64(), "what SAEs trained alike but for their seed have in common: k"),
+        column("l0", pa.float64(), "active latents per sample of the SAE"),
+        column("value", pa.float64(), "the metric, in units of what random directions have; lower is better"),
+        column("verdict", pa.string(), "what the metric says: minimum, elbow, inconclusive or edge"),
+        column("recommended", pa.float64(), "the L0 that it recommends; null where it names none"),
+        *INTERVAL_COLUMNS,
+        column("true_l0", pa.float64(), "active features per sample, on average; null where that is not known"),
+    ]
+)
+SENSITIVITY = pa.schema(
+    [
+        column("n", pa.int64(), "latents per sample, for the width s_n - s_(h-n)"),
+        column("l0", pa.float64(), "the L0 that it recommends; null where it names none"),
+        column("agreeing", pa.int64(), "how many n recommend an L0 between the same two of the sweep"),
+    ]
+)
+
+
+class Recommendation(NamedTuple):
+    """What a sweep recommends, and why."""
+
+    verdicts: list[Verdict]
+    """Of each metric, and, last, of all together."""
+    metrics: dict[str, Rows]
+    """The rows of each metric, by its name."""
+    curves: pd.DataFrame
+    """The rows of `CURVES`: one per metric and SAE."""
+    sensitivity: pd.DataFrame
+    """Why this n of the width: the rows of `SENSITIVITY`; none without projections."""
+
+    @property
+    def l0(self) -> float | None:
+        """The recommended L0, in active latents per sample; None where no metric names one."""
+        return self.verdicts[-1].l0
+
+    @property
+    def words(self) -> str:
+        """The verdicts, one sentence per line."""
+        return "\n".join(dict.fromkeys(verdict.words for verdict in self.verdicts))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The verdicts as JSON has them: that of all together, and under `metrics` that of each."""
+        *each, combined = [(verdict.metric, verdict.row | {"words": verdict.words}) for verdict in self.verdicts]
+        return combined[1] | {"metrics": dict(each)}
+
+
+def recommend(
+    saes: pd.DataFrame, projections: pd.DataFrame | None = None, pairs: pd.DataFrame | None = None, *, seed: int = 0
+) -> Recommendation:
+    """Which L0 is right, by the SAEs of a sweep over L0, which are alike but for it and for their seeds.
+
+    Args:
+        saes: one row per SAE. `l0`: active latents per sample; `c_dec`: mean |cosine| of two of its decoder rows;
+            `d_in`: width of the activations. Where several SAEs differ by their seed alone, `k`, the same for these,
+            and `seed`. With `projections`, `mse` and `variance_explained_about_zero` too.
+        projections: of each SAE s_n^dec for n = 1 … h − 1, in the units of the activations: columns `k`, `seed`, `n`,
+            `s_n` and `s_n_error`, its standard error.
+        pairs: one row per pair of seeds of one k: `k`, `seed_a`, `seed_b` and `agreement`, that of their decoders.
+        seed: of the draws that the intervals are of; a draw has the same seeds for all metrics.
+
+    Raises:
+        UserError: a column is missing, or an L0 is not above 0.
+    """
+    saes = _checked(saes)
+    metrics, curve = {"c_dec": c_dec_rows(saes)}, pd.DataFrame(columns=SENSITIVITY.names)
+    if projections is not None:
+        widths = width_rows(projections, saes)
+        curve = sensitivity(widths)
+        metrics[f"w_{best_n(curve)}"] = widths[widths["n"] == best_n(curve)]
+    if pairs is not None and len(pairs):
+        metrics["stability"] = stability_rows(pairs, saes)
+    verdicts = [judge(metric, rows, seed) for metric, rows in metrics.items()]
+    true_l0 = saes["true_l0"].iloc[0] if "true_l0" in saes.columns else math.nan
+    return Recommendation([*verdicts, combine(verdicts)], metrics, curves_table(metrics, verdicts, true_l0), curve)
+
+
+def curves_table(metrics: dict[str, Rows], verdicts: list[Verdict], true_l0: float) -> pd.DataFrame:
+    """The rows of `CURVES`: those of each metric, with its verdict."""
+    rows = pd.concat([of_metric.assign(metric=metric) for metric, of_metric in metrics.items()])
+    judged = pd.DataFrame([{"metric": verdict.metric, **verdict.row} for verdict in verdicts])
+    judged = judged.rename(columns={"l0": "recommended"}).astype(dict.fromkeys(["recommended", "low", "high"], float))
+    return rows.merge(judged, on="metric").assign(true_l0=true_l0)[CURVES.names]
+
+
+def _checked(saes: pd.DataFrame) -> pd.DataFrame:
+    if missing := {"l0", "c_dec", "d_in"} - set(saes.columns):
+        raise UserError(f"`saes` must have the columns l0, c_dec and d_in; missing: {', '.join(sorted(missing))}")
+    if not (saes["l0"] > 0).all():
+        raise UserError(f"`saes`: `l0` must be above 0, got {saes.loc[~(saes['l0'] > 0), 'l0'].iloc[0]}")
+    defaults = pd.DataFrame({"k": saes["l0"], "seed": range(len(saes))}, index=saes.index)
+    return saes.join(defaults[defaults.columns.difference(saes.columns)])

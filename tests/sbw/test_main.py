@@ -1,0 +1,91 @@
+"""The command `sbw` works in any folder, without DVC and without a network."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from sbw.files import load_table
+from sbw.saes.disk import save_sae
+from sbw.saes.untrained import initial_sae
+from tests.conftest import ROOT
+
+ALONE = """
+import runpy, socket, sys
+sys.modules["dvc"] = None  # an import of it fails
+
+def refuse(*address):
+    raise AssertionError(f"looks for {address}")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+runpy.run_module("sbw", run_name="__main__", alter_sys=True)
+"""
+
+
+def sbw(folder: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run([sys.executable, "-c", ALONE, *arguments], cwd=folder, capture_output=True, text=True,
+                          env={**environment, "PYTHONPATH": str(ROOT)}, check=False)  # fmt: skip
+    assert (done.returncode == 0) == ok, done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for k in (3, 4, 5):
+        save_sae(initial_sae(k, 16, 8, 0), tmp_path / f"mine/k={k}")
+    return tmp_path
+
+
+def test_an_audit_prints_one_row_per_sae_and_a_verdict_and_writes_tables(folder: Path) -> None:
+    printed = sbw(folder, "audit", "mine", "--out", "out").stdout.splitlines()
+    assert printed[0].split() == ["sae", "l0", "c_dec", "c_dec_over_null"]
+    assert [line.split()[:2] for line in printed[1:4]] == [["k=3", "3"], ["k=4", "4"], ["k=5", "5"]]
+    assert printed[4:6] == ["", "batchtopk, 16 -> 8 latents"]
+    assert "c_dec" in printed[6]
+    assert len(load_table(folder / "out/saes.parquet")) == 3
+    assert json.loads((folder / "out/verdicts.json").read_text())["batchtopk, 16 -> 8 latents"]["level"] == 0.9
+    assert {path.name for path in folder.iterdir()} == {"mine", "out"}
+
+
+def test_an_audit_of_several_folders_as_json(folder: Path) -> None:
+    document = json.loads(sbw(folder, "audit", "mine/k=3", "mine/k=4", "--json").stdout)
+    assert [(row["sae"], row["l0"]) for row in document["saes"]] == [("mine/k=3/k=3", 3), ("mine/k=4/k=4", 4)]
+    assert list(document["families"]) == ["batchtopk, 16 -> 8 latents"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere", "sbw: nowhere is not a folder\n"),
+        ("empty", "sbw: empty holds no SAELens SAE: no folder in it has a cfg.json\n"),
+    ],
+)
+def test_a_folder_without_saes_ends_in_one_line(tmp_path: Path, path: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    assert sbw(tmp_path, "audit", path, ok=False).stderr == message
+
+
+def test_help_lists_every_verb_and_imports_no_torch(tmp_path: Path) -> None:
+    command, environment = (
+        [sys.executable, "-X", "importtime", "-m", "sbw", "audit", "--help"],
+        {"PYTHONPATH": str(ROOT)},
+    )
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    assert "a folder of SAELens SAEs, at any depth" in done.stdout
+    assert "argparse" in done.stderr
+    assert "torch" not in done.stderr
+    verbs = sbw(tmp_path, "--help").stdout
+    assert all(f"    {verb} " in verbs for verb in ("audit", "check", "cluster", "matches"))
+
+
+def test_the_installed_command_is_this_one() -> None:
+    module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["sbw"].split(":")
+    assert callable(getattr(import_module(module), name))
