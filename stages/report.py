@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sbw.files import read_json
-from sbw.params import Mixing, Params
+from sbw.params import Params
+from sbw.params.training import Mixing
 from sbw.run.outputs import whole
 from sbw.run.stage import run
 

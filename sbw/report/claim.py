@@ -1,5 +1,6 @@
 """A claim of the paper beside our number, and the ways to judge one."""
 
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,19 +39,11 @@ class Tolerance(NamedTuple):
         return bool(self.test(value))
 
 
-def below(limit: float) -> Tolerance:
-    """Less than the limit."""
-    return Tolerance(f"< {limit:g}", lambda value: value < limit)
-
-
-def above(limit: float) -> Tolerance:
-    """More than the limit."""
-    return Tolerance(f"> {limit:g}", lambda value: value > limit)
-
-
-def at_least(limit: float) -> Tolerance:
-    """The limit or more."""
-    return Tolerance(f"≥ {limit:g}", lambda value: value >= limit)
+def limit(words: str) -> Tolerance:
+    """`< 0.95`, `> 0.95` or `≥ 0.95`."""
+    sign, value = words.split()
+    compare = {"<": operator.lt, ">": operator.gt, "≥": operator.ge}[sign]
+    return Tolerance(words, lambda ours: compare(ours, float(value)))
 
 
 def between(low: float, high: float) -> Tolerance:

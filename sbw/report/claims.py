@@ -10,11 +10,9 @@ from sbw.report.claim import (
     RIGHT_K,
     Claim,
     Tolerance,
-    above,
     around,
-    at_least,
-    below,
     between,
+    limit,
     minimum,
     mse_below_truth,
     near,
@@ -56,16 +54,16 @@ def _at(results: Results, k: int, name: str, column: str, digits: int, paper: st
 def _right(results: Results) -> list[Claim]:
     explained = "variance_explained_about_zero"
     return [
-        _at(results, 11, "MCC", "mcc", 4, "1, or 0.978 where a latent is stuck", at_least(0.95)),
-        _at(results, 11, "variance explained about zero", explained, 4, "≈ 1", at_least(0.98)),
-        _at(results, 11, "c_dec", "c_dec", 4, "lowest of all k", below(0.01)),
+        _at(results, 11, "MCC", "mcc", 4, "1, or 0.978 where a latent is stuck", limit("≥ 0.95")),
+        _at(results, 11, "variance explained about zero", explained, 4, "≈ 1", limit("≥ 0.98")),
+        _at(results, 11, "c_dec", "c_dec", 4, "lowest of all k", limit("< 0.01")),
     ]
 
 
 def _low(results: Results) -> list[Claim]:
     return [
-        _at(results, 9, "c_dec", "c_dec", 4, "features mix", above(0.015)),
-        _at(results, 9, "MCC", "mcc", 4, "features mix", below(0.95)),
+        _at(results, 9, "c_dec", "c_dec", 4, "features mix", limit("> 0.015")),
+        _at(results, 9, "MCC", "mcc", 4, "features mix", limit("< 0.95")),
     ]
 
 
@@ -92,7 +90,7 @@ def _high(results: Results) -> list[Claim]:
         )
         if claim.ours:
             claim = claim._replace(ours=f"{claim.ours}; at {RIGHT_K}: {spread(right, 4)}")
-        claims += [_at(results, k, "MSE", "mse", 3, "≈ 0", below(0.2)), claim]
+        claims += [_at(results, k, "MSE", "mse", 3, "≈ 0", limit("< 0.2")), claim]
     return claims
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -58,18 +59,30 @@ def claims_table(claims: Sequence[Claim], title: str = "") -> Markup:
     return table(["claim", "paper", "ours", "tolerance", "holds"], rows)
 
 
-def overview(claims: Mapping[str, Sequence[Claim]], holds: bool | None) -> Markup:
-    """The claims of all sections that do not hold, or those that are not tested."""
+def failing(claims: Mapping[str, Sequence[Claim]]) -> Markup:
+    """The claims of all sections that do not hold."""
     rows = [
-        [
-            Markup(f"[{escape(title)}](#{slug(title)})"),
-            *([claim.what, claim.reason] if holds is None else _cells(claim, title)),
-        ]
+        [_link(title), *_cells(claim, title)]
         for title, of_section in claims.items()
         for claim in of_section
-        if claim.holds is holds
+        if claim.holds is False
     ]
-    return table(["section", "claim", *(["why not"] if holds is None else ["paper", "ours", "tolerance"])], rows)
+    return table(["section", "claim", "paper", "ours", "tolerance"], rows)
+
+
+def untested(claims: Mapping[str, Sequence[Claim]]) -> Markup:
+    """Those that are not tested, one row per section and reason."""
+    rows = [
+        [_link(title), "; ".join(claim.what for claim in of_reason), reason]
+        for title, of_section in claims.items()
+        for reason, of_reason in groupby(of_section, key=lambda claim: claim.reason)
+        if reason
+    ]
+    return table(["section", "claims", "why not"], rows)
+
+
+def _link(title: str) -> Markup:
+    return Markup(f"[{escape(title)}](#{slug(title)})")
 
 
 def _cells(claim: Claim, title: str) -> list[Any]:
@@ -107,5 +120,11 @@ def _environment() -> Environment:
         "raw": Markup,
         "under": lambda names, section: [f"{section}.{name}" for name in names],
     }
-    environment.globals |= {"figure": figure, "table": table, "claims_table": claims_table, "overview": overview}
+    environment.globals |= {
+        "figure": figure,
+        "table": table,
+        "claims_table": claims_table,
+        "failing": failing,
+        "untested": untested,
+    }
     return environment

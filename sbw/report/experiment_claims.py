@@ -3,7 +3,7 @@
 import pandas as pd
 
 from sbw.params.training import Ramp, Transition
-from sbw.report.claim import RIGHT_K, Claim, Tolerance, around, below, minimum, mse_below_truth, near, of_mean, untested
+from sbw.report.claim import RIGHT_K, Claim, Tolerance, around, limit, minimum, mse_below_truth, near, of_mean, untested
 from sbw.report.presupposed import ramp_deviation
 from sbw.report.results import Results, groups, trained
 from sbw.report.words import count, fixed, listed, share, short, spread
@@ -21,7 +21,7 @@ def finetune(results: Results) -> list[Claim]:
     saes, name, reason = results.saes_of("finetune"), "from the truth at k = 5", "experiments.finetune.ks has no 5"
     mcc = trained(saes, 5)["mcc"]
     return [
-        of_mean(f"{name}: MCC", "features mix", mcc, 4, below(0.95), reason),
+        of_mean(f"{name}: MCC", "features mix", mcc, 4, limit("< 0.95"), reason),
         mse_below_truth(f"{name}: MSE, trained and true features", "less", saes, 5, reason),
     ]
 

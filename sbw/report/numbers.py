@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from sbw.metrics import theory
-from sbw.params.document import Params
+from sbw.params import Params
 from sbw.params.training import Mixing, Transition
 from sbw.report.claim import RIGHT_K
 from sbw.report.experiment_claims import by_coefficient

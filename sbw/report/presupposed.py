@@ -5,7 +5,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any, NamedTuple
 
-from sbw.params.document import Params
+from sbw.params import Params
 from sbw.params.training import Ramp
 from sbw.report.words import flow
 
@@ -86,7 +86,8 @@ def deviation(params: Params, group: str) -> str:
 
 def ramp_deviation(ramp: Ramp) -> str:
     """The same of a ramp of the experiment `transition`, compared with the paper's from the same side."""
-    return _difference(ramp.model_dump(), _DOWN if ramp.initial_k > ramp.k else _UP)
+    differs = _difference(ramp.model_dump(), _DOWN if ramp.initial_k > ramp.k else _UP)
+    return differs and f"experiments.transition.ramps has another one: {differs}"
 
 
 def _difference(found: Wanted, wanted: Wanted) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 
-from sbw.params.document import Params
+from sbw.params import Params
 from sbw.params.training import Mixing
 from sbw.report.presupposed import PRESUPPOSED
 
@@ -75,27 +77,14 @@ def explained_above_truth(saes: pd.DataFrame) -> dict[float, float]:
     return {float(k): float(mean - true[k][column]) for k, mean in means.items() if k in true}
 
 
-def floors(projections: pd.DataFrame) -> dict[int, float]:
-    """Where the sweep's s_n reaches its floor, by n = 12 … 25.
-
-    It is the first k whose s_n, mean over seeds, is at most 0.01 above the minimum over k.
-    """
+def floor_runs(projections: pd.DataFrame) -> list[tuple[float, list[int]]]:
+    """Where the sweep's s_n reaches its floor, for n = 12 … 25: successive n of one k, with that k."""
     rows = projections[(projections["variant"] == "trained") & projections["n"].between(12, 25)]
-    return {n: floor(of_n) for n, of_n in groups(rows, "n")}
+    runs = groupby(((n, floor(of_n)) for n, of_n in groups(rows, "n")), key=itemgetter(1))
+    return [(k, [n for n, _ in run]) for k, run in runs]
 
 
 def floor(of_n: pd.DataFrame) -> float:
-    """That k, from the rows of one n."""
+    """The first k whose s_n, mean over the seeds, is at most 0.01 above the minimum over k; from the rows of one n."""
     s_n = of_n.groupby("k")["s_n"].mean()
     return float(s_n.index[s_n <= s_n.min() + 0.01][0])
-
-
-def floor_runs(projections: pd.DataFrame) -> list[tuple[float, list[int]]]:
-    """The k of `floors`, and the successive n that have it."""
-    runs: list[tuple[float, list[int]]] = []
-    for n, k in floors(projections).items():
-        if runs and runs[-1][0] == k:
-            runs[-1][1].append(n)
-        else:
-            runs.append((k, [n]))
-    return runs

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from sbw.params import Grid, JumpReLU, Params, Transition
+from sbw.params import Params
+from sbw.params.training import Grid, JumpReLU, Transition
 from sbw.report.results import Results
 from sbw.run.loading import load_params
 from tests.conftest import ROOT

@@ -263,6 +263,7 @@ def test_more_samples_than_the_papers_are_its_test_too() -> None:
 
 
 RAMP = PARAMS.experiments["transition"].model_dump()["ramps"][0]
+ANOTHER = "experiments.transition.ramps has another one: k is 12, not 11"
 AROUND = "has no values below 10, from there to 12, and above"
 MISSING: list[tuple[dict[str, Any], dict[str, str]]] = [
     (
@@ -298,9 +299,9 @@ MISSING: list[tuple[dict[str, Any], dict[str, str]]] = [
     (
         {"experiments.transition.ramps": [{**RAMP, "initial_k": 20.0, "k": 12.0}]},
         {
-            "from above, 20 → 12 in 15,000,000 samples": "k is 12, not 11",
+            "from above, 20 → 12 in 15,000,000 samples": ANOTHER,
             "from below to 11": "experiments.transition.ramps has none from below",
-            "every ramp is over before the training": "k is 12, not 11",
+            "every ramp is over before the training": ANOTHER,
         },
     ),
     (

@@ -125,7 +125,7 @@ def test_the_section_of_a_missing_experiment_is_left_out() -> None:
     text = document(results(without(PARAMS, "jumprelu", "mixing_zipf")))
     assert "## JumpReLU" not in text
     assert "## Not in the paper" not in text
-    assert "JumpReLU: L0 of the least c\\_dec | experiments.jumprelu is missing |" in text.split("\n## ")[0]
+    assert "JumpReLU: coefficients that end within 1 | experiments.jumprelu is missing |" in text.split("\n## ")[0]
     assert "## Transitions" in text
 
 
@@ -173,7 +173,10 @@ def test_what_is_not_tested_is_listed_at_the_top_with_the_reason() -> None:
     params = PARAMS.model_copy(update={"sweep": PARAMS.sweep.model_copy(update={"toy": "superposed"})})
     text = document(results(params))
     reason = "sweep.toy is superposed: its d\\_in is 40, not 100"
-    assert f"| [Too high](#too-high) | k = 14: MCC | {reason} |" in text.split("\n## ")[0]
+    assert (
+        f"| [Too high](#too-high) | k = 14: MSE; k = 14: MCC; k = 18: MSE; k = 18: MCC | {reason} |"
+        in text.split("\n## ")[0]
+    )
     assert section_of(text, "Too high").count(f"| not tested here: {reason} |") == 4
     assert "not hold" not in text
 
