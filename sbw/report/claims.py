@@ -1,206 +1,185 @@
-"""A claim of the paper beside our number, with its tolerance; and the claims about the toy and the sweep.
+"""Every claim of the report, by section, and those about the sweep.
 
 A claim is judged by the mean over the seeds, unless it is about each of them.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
-import pandas as pd
-
-from sbw.report.results import Results, brackets, groups, level_runs, levels_by_seed, means, trained, truth
-from sbw.report.words import count, number, plain, ranges, spread
-
-HOLDS, FAILS, NOT_TESTED = "yes", "**no**", "not tested here"
-"""How the tables say whether a claim holds."""
-RIGHT_K = 11
-"""The k of the paper's toy that is nearest to its true L0."""
-
-
-class Claim(NamedTuple):
-    """One sentence of the paper that a number can contradict."""
-
-    what: str
-    paper: str
-    """What the paper says, in figures."""
-    ours: str
-    """What we measured."""
-    tolerance: str
-    holds: bool | None
-    """None: the params do not test it."""
-
-    @property
-    def verdict(self) -> str:
-        """Whether it holds, in words."""
-        return NOT_TESTED if self.holds is None else HOLDS if self.holds else FAILS
+from sbw.report import experiment_claims as experiments
+from sbw.report.claim import (
+    RIGHT_K,
+    Claim,
+    Tolerance,
+    around,
+    between,
+    limit,
+    minimum,
+    mse_below_truth,
+    near,
+    of_k,
+    of_mean,
+    of_one,
+    untested,
+)
+from sbw.report.presupposed import deviation
+from sbw.report.results import Results, explained_above_truth, floor, floor_runs, groups, trained, truth
+from sbw.report.words import count, fixed, ranges, spread
+from sbw.verdict.rule import INTERVAL
 
 
-class Tolerance(NamedTuple):
-    """What a number must be for a claim to hold."""
+def all_claims(results: Results) -> dict[str, list[Claim]]:
+    """The claims of each section of the report, by its title.
 
-    words: str
-    holds: Callable[[float], bool]
-
-
-def below(limit: float) -> Tolerance:
-    """Less than the limit."""
-    return Tolerance(f"< {plain(limit)}", lambda value: value < limit)
-
-
-def above(limit: float) -> Tolerance:
-    """More than the limit."""
-    return Tolerance(f"> {plain(limit)}", lambda value: value > limit)
+    Where the params are not those that a claim presupposes it is not tested, whatever was measured.
+    """
+    found: dict[str, list[Claim]] = {}
+    for title, group, claims in GROUPS:
+        reason = deviation(results.params, group)
+        of_group = claims(results)
+        if reason:
+            of_group = [claim._replace(holds=None, reason=reason) for claim in of_group]
+        found.setdefault(title, []).extend(of_group)
+    return found
 
 
-def at_least(limit: float) -> Tolerance:
-    """The limit or more."""
-    return Tolerance(f"≥ {plain(limit)}", lambda value: value >= limit)
+def _toy(results: Results) -> list[Claim]:
+    return [of_one("true L0 of the toy", "10.9525", results.toy_stats["true_l0"], 4, near(10.9525, 0.05))]
 
 
-def between(low: float, high: float) -> Tolerance:
-    """From `low` to `high`, both included."""
-    return Tolerance(f"{low} to {high}", lambda value: low <= value <= high)
+def _at(results: Results, k: int, name: str, column: str, digits: int, paper: str, tolerance: Tolerance) -> Claim:
+    values = trained(results.saes["sweep"], k)[column]
+    return of_mean(f"k = {k}: {name}", paper, values, digits, tolerance, f"sweep.cells has no {k}")
 
 
-def near(value: float, by: float) -> Tolerance:
-    """At most `by` away, but for rounding."""
-    return Tolerance(f"± {plain(by)}", lambda ours: abs(ours - value) <= by + 1e-9)
-
-
-def untested(what: str, paper: str, tolerance: str) -> Claim:
-    """A claim that the params do not test."""
-    return Claim(what, paper, "", tolerance, None)
-
-
-def over_seeds(what: str, paper: str, values: "pd.Series[Any]", digits: int, tolerance: Tolerance) -> Claim:
-    """A claim about the mean of a value over seeds; none measured: not tested."""
-    if values.empty:
-        return untested(what, paper, tolerance.words)
-    return Claim(what, paper, spread(values, digits), tolerance.words, bool(tolerance.holds(values.mean())))
-
-
-def measured(what: str, paper: str, values: "pd.Series[Any]", digits: int, tolerance: Tolerance) -> Claim:
-    """A claim about the one value there is; none: not tested."""
-    if values.empty:
-        return untested(what, paper, tolerance.words)
-    value = float(values.iloc[0])
-    return Claim(what, paper, number(value, digits), tolerance.words, tolerance.holds(value))
-
-
-def set_up_claims(results: Results) -> list[Claim]:
-    """The toy is the paper's."""
-    true_l0 = pd.Series([results.toy_stats["true_l0"]])
-    return [measured("true L0 of the toy", "10.9525", true_l0, 4, near(10.9525, 0.05))]
-
-
-def right_claims(results: Results) -> list[Claim]:
-    """At the true L0 an SAE has a latent a feature."""
-    rows, k = trained(results.saes["sweep"], RIGHT_K), f"k = {RIGHT_K}"
-    explained = rows["variance_explained_about_zero"]
+def _right(results: Results) -> list[Claim]:
+    explained = "variance_explained_about_zero"
     return [
-        over_seeds(f"{k}: MCC", "1, or 0.978 where a latent is stuck", rows["mcc"], 4, at_least(0.95)),
-        over_seeds(f"{k}: variance explained about zero", "≈ 1", explained, 4, at_least(0.98)),
-        over_seeds(f"{k}: c_dec", "lowest of all k", rows["c_dec"], 4, below(0.01)),
+        _at(results, 11, "MCC", "mcc", 4, "1, or 0.978 where a latent is stuck", limit("≥ 0.95")),
+        _at(results, 11, "variance explained about zero", explained, 4, "≈ 1", limit("≥ 0.98")),
+        _at(results, 11, "c_dec", "c_dec", 4, "lowest of all k", limit("< 0.01")),
     ]
 
 
-def low_claims(results: Results) -> list[Claim]:
-    """Below it latents mix features."""
-    rows = trained(results.saes["sweep"], 9)
+def _low(results: Results) -> list[Claim]:
     return [
-        over_seeds("k = 9: c_dec", "features mix", rows["c_dec"], 4, above(0.015)),
-        over_seeds("k = 9: MCC", "features mix", rows["mcc"], 4, below(0.95)),
+        _at(results, 9, "c_dec", "c_dec", 4, "features mix", limit("> 0.015")),
+        _at(results, 9, "MCC", "mcc", 4, "features mix", limit("< 0.95")),
     ]
 
 
-def mse_claims(results: Results) -> list[Claim]:
-    """Below it the wrong features reconstruct better than the true ones."""
-    saes = results.saes["sweep"]
-    true_mse = saes.loc[(saes["variant"] == "truth") & (saes["k"] == 5), "mse"]
+def _mse(results: Results) -> list[Claim]:
+    saes, what, tolerance = results.saes["sweep"], "k = 5: MSE, true features", between(4.6, 5.0)
+    true, beats = truth(saes).get(5), "k = 9: MSE, trained and true features"
     return [
-        over_seeds("k = 5: MSE, trained", "2.73", trained(saes, 5)["mse"], 3, between(2.5, 2.9)),
-        measured("k = 5: MSE, true features", "4.88", true_mse, 3, between(4.6, 5.0)),
-        mse_below_truth("k = 9: MSE, trained and true features", "0.69 and 1.20 (SAELens, one seed)", saes, 9),
+        _at(results, 5, "MSE, trained", "mse", 3, "2.73", between(2.5, 2.9)),
+        untested(what, "4.88", tolerance.words, "sweep.cells has no 5")
+        if true is None
+        else of_one(what, "4.88", true["mse"], 3, tolerance),
+        mse_below_truth(beats, "0.69 and 1.20 (SAELens, one seed)", saes, 9, "sweep.cells has no 9"),
     ]
 
 
-def mse_below_truth(what: str, paper: str, saes: pd.DataFrame, k: float) -> Claim:
-    """The trained SAEs of a k have less MSE than the true features."""
-    rows, true = trained(saes, k), truth(saes, k)
-    tolerance = "trained < true features"
-    if rows.empty or true is None:
-        return untested(what, paper, tolerance)
-    ours = f"{spread(rows['mse'], 3)} and {number(true['mse'], 3)}"
-    return Claim(what, paper, ours, tolerance, bool(rows["mse"].mean() < true["mse"]))
+def _high(results: Results) -> list[Claim]:
+    right, claims = trained(results.saes["sweep"], RIGHT_K)["mcc"], []
+    for k in (14, 18):
+        mcc = trained(results.saes["sweep"], k)["mcc"]
+        lower = Tolerance(f"lower than at k = {RIGHT_K}", lambda value: value < right.mean())
+        missing = RIGHT_K if right.empty else k
+        claim = of_mean(
+            f"k = {k}: MCC", "degenerate", mcc if len(right) else right, 4, lower, f"sweep.cells has no {missing}"
+        )
+        if claim.ours:
+            claim = claim._replace(ours=f"{claim.ours}; at {RIGHT_K}: {spread(right, 4)}")
+        claims += [_at(results, k, "MSE", "mse", 3, "≈ 0", limit("< 0.2")), claim]
+    return claims
 
 
-def high_claims(results: Results) -> list[Claim]:
-    """Above it SAEs are degenerate, which the MSE does not show."""
-    saes = results.saes["sweep"]
-    return [claim for k in (14, 18) for claim in _high_claims_at(saes, k)]
+def _sweep(results: Results) -> list[Claim]:
+    saes, reason = results.saes["sweep"], around("sweep.cells", trained(results.saes["sweep"])["k"])
+    minima = [minimum(saes, column, "", reason) for column in ("c_dec", "c_enc")]
+    what, paper, tolerance = "first k with s_n within 0.01 of its least, n = ", str(RIGHT_K), near(RIGHT_K, 1)
+    runs = [] if reason else floor_runs(results.projections)
+    if not runs:
+        return [*minima, untested(f"{what}12–25", paper, tolerance.words, reason or "sweep.d_sae is too low")]
+    rows = results.projections[results.projections["variant"] == "trained"]
+    for k, ns in runs:
+        by_seed = [floor(of_one) for _, of_one in groups(rows[rows["n"].isin(ns)], "seed", "n")]
+        ours = of_k(k, by_seed, rows["seed"].nunique())
+        minima.append(Claim(f"{what}{ranges(ns)}", paper, ours, tolerance.words, tolerance.holds(k)))
+    return minima
 
 
-def _high_claims_at(saes: pd.DataFrame, k: float) -> list[Claim]:
-    rows, right = trained(saes, k), trained(saes, RIGHT_K)["mcc"]
-    low_mse = over_seeds(f"k = {plain(k)}: MSE", "≈ 0", rows["mse"], 3, below(0.2))
-    what, paper, tolerance = f"k = {plain(k)}: MCC", "degenerate", f"lower than at k = {RIGHT_K}"
-    if rows.empty or right.empty:
-        return [low_mse, untested(what, paper, tolerance)]
-    ours = f"{spread(rows['mcc'], 4)}; at {RIGHT_K}: {spread(right, 4)}"
-    return [low_mse, Claim(what, paper, ours, tolerance, bool(rows["mcc"].mean() < right.mean()))]
+def _tradeoff(results: Results) -> list[Claim]:
+    saes, what = results.saes["sweep"], "variance explained (about zero), trained above the true features"
+    better = [value > 0 for k, value in explained_above_truth(saes).items() if k <= RIGHT_K - 1]
+    paper, tolerance, seeds = f"at every k < {RIGHT_K}", "at every k", count(trained(saes)["seed"].nunique(), "seed")
+    if not better:
+        return [untested(what, paper, tolerance, f"sweep.cells has none below {RIGHT_K}")]
+    ours = f"at {sum(better)} of {count(len(better), 'value of k', 'values of k')} (mean over {seeds})"
+    return [Claim(what, paper, ours, tolerance, all(better))]
 
 
-def sweep_claims(results: Results) -> list[Claim]:
-    """The metrics of the decoder and encoder are least at the true L0."""
-    saes = results.saes["sweep"]
-    return [*(least_claim(saes, column) for column in ("c_dec", "c_enc")), *_level_claims(results.projections)]
+def _recommended(results: Results) -> list[Claim]:
+    saes, found, tolerance = trained(results.saes["sweep"]), results.recommendation, near(10.95, 1)
+    what, paper = "L0 that the sweep recommends", "11, by eye"
+    if reason := around("sweep.cells", saes["k"]):
+        return [untested(what, paper, tolerance.words, reason)]
+    if found["l0"] is None:
+        return [Claim(what, paper, f"none: {found['verdict']}", tolerance.words, False)]
+    interval = f"{INTERVAL:.0%} interval {fixed(found['low'], 2)} to {fixed(found['high'], 2)}".replace("%", " %")
+    ours = f"{fixed(found['l0'], 2)} ({interval}, {count(saes['seed'].nunique(), 'seed')})"
+    return [Claim(what, paper, ours, tolerance.words, tolerance.holds(found["l0"]))]
 
 
-def least_claim(saes: pd.DataFrame, column: str, where: str = "") -> Claim:
-    """The k at which the mean over seeds of a column is least is the paper's, by one."""
-    by_k, tolerance = means(saes, column), near(RIGHT_K, 1)
-    what, paper = f"k of the least {column}{where}", str(RIGHT_K)
-    if not brackets(by_k.index, RIGHT_K - 1, RIGHT_K + 1):
-        return untested(what, paper, tolerance.words)
-    least = float(by_k.idxmin())
-    by_seed = [rows.set_index("k")[column].idxmin() for _, rows in groups(trained(saes), "seed")]
-    ours = f"{_of_mean(least, by_seed, len(by_seed))}; {column} {number(by_k.min(), 4)}"
-    return Claim(what, paper, ours, tolerance.words, tolerance.holds(least))
+def _automatic(results: Results) -> list[Claim]:
+    section, ends, claims = results.params.automatic_l0, results.automatic.groupby("start")["l0"].last(), []
+    for start in (3, 25):
+        what, paper, tolerance = f"L0 that moves itself, from {start}", "11", near(10.95, 1)
+        if start not in ends:
+            claims.append(untested(what, paper, tolerance.words, f"automatic_l0.starts has no {start}"))
+            continue
+        ours = f"{fixed(ends[start], 2)} ({count(len(section.seeds), 'seed')} trained together)"
+        claims.append(Claim(what, paper, ours, tolerance.words, tolerance.holds(ends[start])))
+    return claims
 
 
-def _of_mean(k: float, by_seed: list[Any], seeds: int) -> str:
-    """A k that the mean over seeds points to, and the least and greatest that single seeds do."""
-    single = f"{plain(min(by_seed))} to {plain(max(by_seed))} by single seeds, " if seeds > 1 else ""
-    return f"{plain(k)} ({single}{count(seeds, 'seed')})"
-
-
-def _level_claims(projections: pd.DataFrame) -> list[Claim]:
-    paper, tolerance = str(RIGHT_K), near(RIGHT_K, 1)
-    what = "first k with s_n within 0.01 of its least, n = "
-    runs = level_runs(projections)
-    if not runs or not brackets(projections["k"], RIGHT_K - 1, RIGHT_K + 1):
-        return [untested(f"{what}12–25", paper, tolerance.words)]
-    seeds = projections.loc[projections["variant"] == "trained", "seed"].nunique()
+def _public(results: Results) -> list[Claim]:
+    """The paper's notebook, run on the directory of the same release of SAELens, gives the same numbers."""
+    l0 = results.pretrained.loc[results.pretrained["selected"]].set_index("model")["l0"]
+    gemma = l0[l0.index == "gemma-2-2b"]
+    rows: list[tuple[str, float, float, int]] = [
+        ("public SAEs with a known L0", 739, len(l0), 0),
+        ("their models", 16, l0.index.nunique(), 0),
+        ("median L0", 50, l0.median(), 0),
+        ("share with an L0 below 100, in %", 95.7, 100 * (l0 < 100).mean(), 1),
+        ("gemma-2-2b: SAEs", 80, len(gemma), 0),
+        ("gemma-2-2b: mean L0", 68.12, gemma.mean(), 2),
+        ("gemma-2-2b: median L0", 40, gemma.median(), 0),
+    ]
     return [
-        Claim(f"{what}{ranges(ns)}", paper, _of_mean(k, levels_by_seed(projections, ns), seeds), tolerance.words,
-              tolerance.holds(k))
-        for k, ns in runs
-    ]  # fmt: skip
+        of_one(what, f"{paper:g}", ours, digits, near(paper, 0.5 * 10.0**-digits)._replace(words="equal"))
+        for what, paper, ours, digits in rows
+    ]
 
 
-def tradeoff_claims(results: Results) -> list[Claim]:
-    """The curve of reconstruction against sparsity prefers wrong features at every L0 below the true one."""
-    excess = {k: value for k, value in explained_above_truth(results.saes["sweep"]).items() if k < RIGHT_K}
-    what, paper = "variance explained (about zero), trained above the true features", f"at every k < {RIGHT_K}"
-    if not excess:
-        return [untested(what, paper, "at every k")]
-    better = [k for k, value in excess.items() if value > 0]
-    ours = f"at {len(better)} of {count(len(excess), 'value of k', 'values of k')}"
-    return [Claim(what, paper, ours, "at every k", len(better) == len(excess))]
-
-
-def explained_above_truth(saes: pd.DataFrame) -> dict[float, float]:
-    """By k, the variance explained about zero of the trained SAEs (mean over seeds) less that of the true features."""
-    column = "variance_explained_about_zero"
-    pairs = [(k, rows[column].mean(), truth(saes, k)) for k, rows in groups(trained(saes), "k")]
-    return {k: float(mean - true[column]) for k, mean, true in pairs if true is not None}
+GROUPS: list[tuple[str, str, Callable[[Results], list[Claim]]]] = [
+    ("Set-up", "toy", _toy),
+    ("The right L0", "sweep", _right),
+    ("Too low", "sweep", _low),
+    ("MSE at low L0", "sweep", _mse),
+    ("From the truth", "finetune", experiments.finetune),
+    ("Too high", "sweep", _high),
+    ("The sweep", "sweep", _sweep),
+    ("The trade-off that misleads", "sweep", _tradeoff),
+    ("Transitions", "transition", experiments.transition),
+    ("JumpReLU", "jumprelu", experiments.jumprelu),
+    ("Five features", "mixing", experiments.mixing),
+    ("Five features", "mixing_l0", experiments.mixing_l0),
+    ("Superposition", "mixing_superposed", experiments.mixing_superposed),
+    ("Superposition", "superposition", experiments.superposition),
+    ("Not in the paper", "mixing_zipf", experiments.mixing_zipf),
+    ("Which L0, then", "sweep", _recommended),
+    ("Which L0, then", "automatic_l0", _automatic),
+    ("Public SAEs", "public", _public),
+]
+"""The section of each group of claims, the group in `PRESUPPOSED`, and what judges it."""

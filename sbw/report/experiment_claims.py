@@ -1,180 +1,165 @@
-"""The claims about the experiments and the public SAEs."""
-
-from collections.abc import Callable
+"""The claims about the experiments."""
 
 import pandas as pd
 
-from sbw.params.training import Grid, JumpReLU, Transition
-from sbw.report.claims import RIGHT_K, Claim, below, least_claim, measured, mse_below_truth, near, over_seeds, untested
+from sbw.params.training import Ramp, Transition
+from sbw.report.claim import RIGHT_K, Claim, Tolerance, around, limit, minimum, mse_below_truth, near, of_mean, untested
+from sbw.report.presupposed import ramp_deviation
 from sbw.report.results import Results, groups, trained
-from sbw.report.words import count, listed, number, plain, share_of, spread
+from sbw.report.words import count, fixed, listed, share, short, spread
 
 FIVE_L0 = 2.0
 """True L0 of the paper's toys with five features."""
+LEAST_K, LEAST_RHO = 1.7, 0.2
+"""The lowest L0 that the paper has for them, and the weakest correlation whose sign must show."""
+RECOVERED = 0.95
+"""MCC from which on features count as recovered."""
 
 
-def finetune_claims(results: Results) -> list[Claim]:
+def finetune(results: Results) -> list[Claim]:
     """A too low L0 mixes features even from the right start."""
-    params, name = results.experiment("finetune", Grid), "from the truth at k = 5"
-    saes = results.saes["finetune"] if params and params.start == "truth" else None
-    mixes, beats = f"{name}: MCC", f"{name}: MSE, trained and true features"
-    if saes is None:
-        return [untested(mixes, "features mix", "< 0.95"), untested(beats, "less", "trained < true features")]
+    saes, name, reason = results.saes_of("finetune"), "from the truth at k = 5", "experiments.finetune.ks has no 5"
     mcc = trained(saes, 5)["mcc"]
-    return [over_seeds(mixes, "features mix", mcc, 4, below(0.95)), mse_below_truth(beats, "less", saes, 5)]
-
-
-def transition_claims(results: Results) -> list[Claim]:
-    """L0 lowered to the right value recovers the features, L0 raised to it does not."""
-    saes = results.saes_of("transition", Transition)
-    rows = pd.DataFrame(columns=["initial_k", "k", "samples", "mcc"]) if saes is None else trained(saes, RIGHT_K)
-    down, up = rows[rows["initial_k"] > RIGHT_K], rows[rows["initial_k"] < RIGHT_K]
     return [
-        *_ramp_claims("above", down, "recovers", "MCC ≥ 0.95 in every seed", lambda mcc: mcc >= 0.95),
-        *_ramp_claims("below", up, "does not recover", "MCC < 0.95 in every seed", lambda mcc: mcc < 0.95),
-        _ends_claim(saes),
+        of_mean(f"{name}: MCC", "features mix", mcc, 4, limit("< 0.95"), reason),
+        mse_below_truth(f"{name}: MSE, trained and true features", "less", saes, 5, reason),
     ]
 
 
-def _ramp_claims(
-    side: str, rows: pd.DataFrame, paper: str, tolerance: str, holds: Callable[[float], bool]
-) -> list[Claim]:
-    if rows.empty:
-        return [untested(f"from {side} to {RIGHT_K}", paper, tolerance)]
+def transition(results: Results) -> list[Claim]:
+    """L0 lowered to the right value recovers the features, L0 raised to it does not."""
+    section, saes = results.params.experiments.get("transition"), trained(results.saes_of("transition"))
+    ramps = section.ramps if isinstance(section, Transition) else []
+    return [
+        *_ramps("above", [ramp for ramp in ramps if ramp.initial_k > ramp.k], saes),
+        *_ramps("below", [ramp for ramp in ramps if ramp.initial_k <= ramp.k], saes),
+        _ends(ramps, saes),
+    ]
+
+
+def _ramps(side: str, ramps: list[Ramp], saes: pd.DataFrame) -> list[Claim]:
+    recovers = side == "above"
+    paper = "recovers" if recovers else "does not recover"
+    tolerance = f"MCC {'≥' if recovers else '<'} {RECOVERED} in every seed"
+    if not ramps:
+        reason = f"experiments.transition.ramps has none from {side}"
+        return [untested(f"from {side} to {RIGHT_K}", paper, tolerance, reason)]
     claims = []
-    for (initial_k, samples), ramp in groups(rows, "initial_k", "samples"):
-        flags = [holds(mcc) for mcc in ramp["mcc"]]
-        what = f"from {side}, {plain(initial_k)} → {RIGHT_K} in {int(samples):,} samples"
-        ours = f"{share_of(flags)}; MCC {spread(ramp['mcc'], 4)}"
-        claims.append(Claim(what, paper, ours, tolerance, all(flags)))
+    for ramp in ramps:
+        like = (saes["initial_k"] == ramp.initial_k) & (saes["k"] == ramp.k) & (saes["samples"] == ramp.samples)
+        mcc, reason = saes.loc[like, "mcc"], ramp_deviation(ramp)
+        right = (mcc >= RECOVERED) == recovers
+        what = f"from {side}, {short(ramp.initial_k)} → {short(ramp.k)} in {ramp.samples:,} samples"
+        ours = f"{share(right)}; MCC {spread(mcc, 4)}"
+        claims.append(Claim(what, paper, ours, tolerance, None if reason else bool(right.all()), reason))
     return claims
 
 
-def _ends_claim(saes: pd.DataFrame | None) -> Claim:
-    what, tolerance = "every ramp is over before the training", f"k = {RIGHT_K} at the end"
-    paper = f"{RIGHT_K} (its notebook stops at 7)"
-    if saes is None:
-        return untested(what, paper, tolerance)
-    ends = sorted(set(trained(saes)["k"]))
-    return Claim(what, paper, listed(plain(k) for k in ends), tolerance, ends == [RIGHT_K])
+def _ends(ramps: list[Ramp], saes: pd.DataFrame) -> Claim:
+    ends, reason = sorted(set(saes["k"])), next(filter(None, map(ramp_deviation, ramps)), "")
+    what, paper = "every ramp is over before the training", f"{RIGHT_K} (its notebook stops at 7)"
+    holds = None if reason else ends == [RIGHT_K]
+    return Claim(what, paper, listed(map(short, ends)), f"k = {RIGHT_K} at the end", holds, reason)
 
 
-def jumprelu_by_coefficient(saes: pd.DataFrame) -> pd.DataFrame:
+def by_coefficient(saes: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds by coefficient: `l0`, `c_dec`, `mcc` and `true_l0`."""
     return trained(saes).groupby("l0_coefficient")[["l0", "c_dec", "mcc", "true_l0"]].mean()
 
 
-def jumprelu_claims(results: Results) -> list[Claim]:
+def jumprelu(results: Results) -> list[Claim]:
     """The metrics find the true L0 in another architecture, which tends there by itself."""
-    saes = results.saes_of("jumprelu", JumpReLU)
+    saes = results.saes_of("jumprelu")
     where, stay, within = "JumpReLU: L0 of the least c_dec", "JumpReLU: coefficients that end within 1", "true L0 ± 1.5"
-    if saes is None or len(by := jumprelu_by_coefficient(saes)) < 3:
-        return [untested(where, "true L0", within), untested(stay, "many", "a third of them or more")]
-    true_l0 = float(by["true_l0"].iloc[0])
+    third = "a third of them or more"
+    if saes.empty:
+        return [untested(where, "true L0", within, ""), untested(stay, "many", third, "")]
+    by, seeds = by_coefficient(saes), count(trained(saes)["seed"].nunique(), "seed")
+    true_l0, best = float(by["true_l0"].iloc[0]), by.loc[by["c_dec"].idxmin()]
     close = int(((by["l0"] - true_l0).abs() <= 1).sum())
-    best = by.loc[by["c_dec"].idxmin()]
-    least = f"{number(best['l0'], 2)} (c_dec {number(best['c_dec'], 4)}), true L0 {number(true_l0, 2)}"
-    both_sides = (by["l0"] < true_l0).any() and (by["l0"] > true_l0).any()
+    least = f"{fixed(best['l0'], 2)} (c_dec {fixed(best['c_dec'], 4)}, {seeds}), true L0 {fixed(true_l0, 2)}"
     return [
-        Claim(where, "true L0", least, within, bool(abs(best["l0"] - true_l0) <= 1.5))
-        if both_sides
-        else untested(where, "true L0", within),
-        Claim(stay, "many", f"{close} of {len(by)}", "a third of them or more", 3 * close >= len(by)),
+        Claim(where, "true L0", least, within, bool(abs(best["l0"] - true_l0) <= 1.5)),
+        Claim(stay, "many", f"{close} of {len(by)} (mean over {seeds})", third, 3 * close >= len(by)),
     ]
 
 
-def mixing_claims(results: Results) -> list[Claim]:
+def mixing(results: Results) -> list[Claim]:
     """Mixing has the sign of the correlation, and there is none without one."""
-    table = results.mixing_of("mixing")
-    rows = None if table is None else table[table["k"] < FIVE_L0]
-    none = pd.Series(dtype=float) if rows is None else rows.loc[rows["rho"] == 0, "mixing"]
-    what = "mixing at ρ = 0"
+    rows = results.mixing_of("mixing")
+    none = rows.loc[(rows["rho"] == 0) & _too_low(rows), "mixing"]
+    zero = Tolerance("|mean| ≤ 0.02", near(0, 0.02).test)
+    reason = "experiments.mixing has no rho of 0, or no k from 1.7 to 2"
     return [
-        sign_claim("mixing has the sign of ρ, |ρ| ≥ 0.2", rows, "always", least_rho=0.2),
-        over_seeds(what, "0", none, 4, near(0, 0.02)._replace(words="|mean| ≤ 0.02")),
+        _sign(f"mixing has the sign of ρ, |ρ| ≥ {LEAST_RHO}", "always", results, "mixing"),
+        of_mean("mixing at ρ = 0", "0", none, 4, zero, reason),
     ]
 
 
-def sign_claim(what: str, rows: pd.DataFrame | None, paper: str, least_rho: float = 0) -> Claim:
-    """At every correlation of at least that strength, and every k, the mean mixing over seeds has its sign."""
-    tolerance = "sign of the mean over seeds, at every ρ"
-    strong = None if rows is None else rows[(rows["rho"] != 0) & (rows["rho"].abs() >= least_rho - 1e-9)]
-    if strong is None or strong.empty:
-        return untested(what, paper, tolerance)
-    by = strong.groupby(["rho", "k"])["mixing"].mean().reset_index()
+def mixing_superposed(results: Results) -> list[Claim]:
+    """Superposition does not change what is mixed."""
+    return [_sign("five features in superposition: sign of ρ", "the same", results, "mixing_superposed")]
+
+
+def mixing_zipf(results: Results) -> list[Claim]:
+    """Ours, not the paper's: unequal firing rates do not change the sign of mixing."""
+    return [_sign("firing rates by Zipf's law: sign of ρ", "does not look at it", results, "mixing_zipf")]
+
+
+def superposition(results: Results) -> list[Claim]:
+    """Superposition does not change where c_dec has its minimum."""
+    saes = results.saes_of("superposition")
+    reason = around("experiments.superposition.ks", trained(saes)["k"])
+    return [minimum(saes, "c_dec", ", 50 features in 40 dimensions", reason)]
+
+
+def _too_low(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return (rows["k"] >= LEAST_K) & (rows["k"] < FIVE_L0)
+
+
+def _strong(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return rows["rho"].abs() >= LEAST_RHO - 1e-9
+
+
+def _sign(what: str, paper: str, results: Results, name: str) -> Claim:
+    """At every strong correlation, and every k that is too low, the mean mixing over seeds has its sign."""
+    rows, tolerance = results.mixing_of(name), "sign of the mean over seeds, at every ρ"
+    rows = rows[_strong(rows) & _too_low(rows)]
+    if rows.empty:
+        return untested(what, paper, tolerance, f"experiments.{name} has no |rho| ≥ 0.2, or no k from 1.7 to 2")
+    by = rows.groupby(["rho", "k"])["mixing"].mean().reset_index()
     agree = int((by["mixing"] * by["rho"] > 0).sum())
     low, high = by.loc[by["rho"].idxmin()], by.loc[by["rho"].idxmax()]
-    ends = listed(f"{number(end['mixing'], 4)} at ρ = {plain(end['rho'])}" for end in (low, high))
-    seeds = count(strong["seed"].nunique(), "seed")
-    return Claim(what, paper, f"{agree} of {len(by)}; {ends} ({seeds})", tolerance, agree == len(by))
+    ends = listed(f"{fixed(end['mixing'], 4)} at ρ = {short(end['rho'])}" for end in (low, high))
+    ours = f"{agree} of {len(by)}; {ends} ({count(rows['seed'].nunique(), 'seed')})"
+    return Claim(what, paper, ours, tolerance, agree == len(by))
 
 
-def mixing_l0_claims(results: Results) -> list[Claim]:
+def mixing_l0(results: Results) -> list[Claim]:
     """The lower L0, the more mixing, and none where L0 is right."""
-    table = results.mixing_of("mixing_l0")
-    by_k = {} if table is None else {rho: rows.groupby("k")["mixing"].mean() for rho, rows in groups(table, "rho")}
-    return [_right_l0_claim(table), _lower_l0_claim(by_k)]
+    rows = results.mixing_of("mixing_l0")
+    rows = rows[_strong(rows) & rows["k"].between(LEAST_K, FIVE_L0)]
+    return [_none_at_right_l0(rows[rows["k"] == FIVE_L0]), _more_at_lower_l0(rows)]
 
 
-def _right_l0_claim(table: pd.DataFrame | None) -> Claim:
+def _none_at_right_l0(rows: pd.DataFrame) -> Claim:
     what, tolerance = f"mixing at L0 = {FIVE_L0}", "|mean| < 0.03 at every ρ"
-    rows = None if table is None else table[table["k"] == FIVE_L0]
-    if rows is None or rows.empty:
-        return untested(what, "0", tolerance)
-    by = {rho: group["mixing"] for rho, group in groups(rows, "rho")}
-    ours = "; ".join(f"{spread(values, 4)} at ρ = {plain(rho)}" for rho, values in by.items())
-    return Claim(what, "0", ours, tolerance, all(abs(values.mean()) < 0.03 for values in by.values()))
+    if rows.empty:
+        return untested(what, "0", tolerance, f"experiments.mixing_l0 has no k of {FIVE_L0:g}, or no |rho| ≥ 0.2")
+    by = [(rho, of_rho["mixing"]) for rho, of_rho in groups(rows, "rho")]
+    ours = "; ".join(f"{spread(values, 4)} at ρ = {short(rho)}" for rho, values in by)
+    return Claim(what, "0", ours, tolerance, all(abs(values.mean()) < 0.03 for _, values in by))
 
 
-def _lower_l0_claim(by: "dict[float, pd.Series[float]]") -> Claim:
+def _more_at_lower_l0(rows: pd.DataFrame) -> Claim:
     what, paper, tolerance = "the lower L0, the more mixing", "yes", "|mean| falls with L0 at every ρ"
-    if not by or any(len(means) < 2 for means in by.values()):
-        return untested(what, paper, tolerance)
-    falls = all(means.abs().is_monotonic_decreasing and means.abs().is_unique for means in by.values())
-    ours = "; ".join(
-        f"ρ = {plain(rho)}: {number(means.iloc[0], 4)} at L0 = {plain(float(means.index[0]))}, "
-        f"{number(means.iloc[-1], 4)} at {plain(float(means.index[-1]))}"
-        for rho, means in by.items()
+    if rows["k"].nunique() < 2:
+        return untested(what, paper, tolerance, "experiments.mixing_l0 has not two k from 1.7 to 2, or no |rho| ≥ 0.2")
+    by = [(rho, of_rho.groupby("k")["mixing"].mean()) for rho, of_rho in groups(rows, "rho")]
+    falls = all(means.abs().is_monotonic_decreasing and means.abs().is_unique for _, means in by)
+    ends = "; ".join(
+        f"ρ = {short(rho)}: {fixed(means.iloc[0], 4)} at L0 = {short(means.index[0])}, "
+        f"{fixed(means.iloc[-1], 4)} at {short(means.index[-1])}"
+        for rho, means in by
     )
-    return Claim(what, paper, ours, tolerance, bool(falls))
-
-
-def superposed_claims(results: Results) -> list[Claim]:
-    """Superposition changes neither what is mixed nor where c_dec is least."""
-    saes, where = results.saes_of("superposition", Grid), ", 50 features in 40 dimensions"
-    sign = sign_claim("five features in superposition: sign of ρ", results.mixing_of("mixing_superposed"), "the same")
-    if saes is None:
-        return [sign, untested(f"k of the least c_dec{where}", str(RIGHT_K), near(RIGHT_K, 1).words)]
-    return [sign, least_claim(saes, "c_dec", where)]
-
-
-def zipf_claims(results: Results) -> list[Claim]:
-    """Ours, not the paper's: unequal firing rates do not change the sign of mixing."""
-    rows = results.mixing_of("mixing_zipf")
-    return [sign_claim("firing rates by Zipf's law: sign of ρ", rows, "does not look at it")]
-
-
-def selected(pretrained: pd.DataFrame) -> pd.DataFrame:
-    """The public SAEs that the params ask for."""
-    return pretrained[pretrained["selected"]]
-
-
-def public_claims(results: Results) -> list[Claim]:
-    """The paper's notebook, run on the directory of the same release of SAELens, gives the same numbers."""
-    saes, wanted = selected(results.pretrained), results.params.collect_l0
-    every = wanted.models == ["*"] and wanted.releases == ["*"] and wanted.require_neuronpedia
-    gemma = saes.loc[saes["model"] == "gemma-2-2b", "l0"]
-    rows: list[tuple[str, float, float, int]] = [
-        ("public SAEs with a known L0", 739, len(saes), 0),
-        ("their models", 16, saes["model"].nunique(), 0),
-        ("median L0", 50, saes["l0"].median(), 0),
-        ("share with an L0 below 100, in %", 95.7, 100 * (saes["l0"] < 100).mean(), 1),
-        ("gemma-2-2b: SAEs", 80, len(gemma), 0),
-        ("gemma-2-2b: mean L0", 68.12, gemma.mean(), 2),
-        ("gemma-2-2b: median L0", 40, gemma.median(), 0),
-    ]
-    return [
-        measured(what, plain(paper), pd.Series([ours] if every else [], dtype=float), digits,
-                 near(paper, 0.5 * 10.0**-digits)._replace(words="equal"))
-        for what, paper, ours, digits in rows
-    ]  # fmt: skip
+    return Claim(what, paper, f"{ends} ({count(rows['seed'].nunique(), 'seed')})", tolerance, falls)

@@ -3,59 +3,54 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeVar
+from operator import itemgetter
+from typing import Any
 
 import pandas as pd
 
 from sbw.params import Params
-from sbw.params.training import Experiment, Mixing
-
-E = TypeVar("E", bound=Experiment)
+from sbw.params.training import Mixing
+from sbw.report.presupposed import PRESUPPOSED
 
 
 @dataclass(frozen=True)
 class Results:
-    """The tables of a run of the pipeline, by the name of the stage or experiment that they are of."""
+    """The tables of a run of the pipeline; schemas in `sbw.metrics`, `sbw.pretrained` and `sbw.verdict`."""
 
     params: Params
     toy_stats: Mapping[str, Any]
     """`stats.json` of the sweep's toy."""
     pretrained: pd.DataFrame
-    """The public SAEs, with the columns of `sbw.directory.SCHEMA`."""
+    """The public SAEs."""
     projections: pd.DataFrame
-    """Of the sweep, with the columns of `sbw.evaluation.PROJECTIONS`."""
+    """Of the sweep."""
     cosines: pd.DataFrame
-    """Of the sweep, with the columns of `sbw.evaluation.COSINES`."""
+    """Of the sweep."""
     saes: Mapping[str, pd.DataFrame]
-    """Of `sweep` and of every experiment but the mixing ones, with the columns of `sbw.evaluation.SAES`."""
+    """One row per SAE, of `sweep` and of every experiment but the mixing ones."""
     mixing: Mapping[str, pd.DataFrame]
-    """Of every mixing experiment, with the columns of `sbw.mixing.MIXING`."""
+    """One row per SAE and latent, of every mixing experiment."""
     recommendation: Mapping[str, Any]
-    """Of the sweep, as `sbw.evidence.summary` has it."""
+    """Of the sweep."""
     automatic: pd.DataFrame
-    """The path of an L0 that moves itself, with the columns of `sbw.automatic_l0.PATH`."""
+    """The path of each L0 that moves itself."""
 
-    def experiment(self, name: str, kind: type[E]) -> E | None:
-        """The params of an experiment, if there is one of that name and kind."""
-        found = self.params.experiments.get(name)
-        return found if isinstance(found, kind) else None
+    def is_papers(self, name: str) -> bool:
+        """Whether there is an experiment of that name that is of the kind that the claims on it presuppose."""
+        kind = PRESUPPOSED.get(name, {}).get(f"experiments.{name}.kind")
+        return kind is not None and name in self.params.experiments and self.params.experiments[name].kind == kind
 
-    def saes_of(self, name: str, kind: type[Experiment]) -> pd.DataFrame | None:
-        """The SAEs of an experiment, if there is one of that name and kind."""
-        return self.saes[name] if self.experiment(name, kind) else None
+    def saes_of(self, name: str) -> pd.DataFrame:
+        """The SAEs of one of the paper's experiments; no row where the params have none of its kind."""
+        return self.saes[name] if self.is_papers(name) else self.saes["sweep"].iloc[:0]
 
-    def saes_trained(self, name: str) -> int:
-        """How many SAEs an experiment, or the sweep, trained."""
-        table = self.mixing_of(name)
-        return len(trained(self.saes[name]) if table is None else table)
+    def mixing_of(self, name: str) -> pd.DataFrame:
+        """One row per SAE of a mixing experiment: `rho`, `k`, `seed` and `mixing`, the mean over its latents.
 
-    def mixing_of(self, name: str) -> pd.DataFrame | None:
-        """How much of feature 0 each SAE of a mixing experiment holds, if there is one of that name.
-
-        A row an SAE: `rho`, `k`, `seed` and `mixing`, the mean over its latents.
+        No row where the params have no mixing experiment of that name.
         """
-        if not self.experiment(name, Mixing):
-            return None
+        if not isinstance(self.params.experiments.get(name), Mixing):
+            return pd.DataFrame(columns=["rho", "k", "seed", "mixing"], dtype=float)
         return self.mixing[name].groupby(["rho", "k", "seed"])["mixing"].mean().reset_index()
 
 
@@ -65,10 +60,9 @@ def trained(saes: pd.DataFrame, k: float | None = None) -> pd.DataFrame:
     return rows if k is None else rows[rows["k"] == k]
 
 
-def truth(saes: pd.DataFrame, k: float) -> "pd.Series[Any] | None":
-    """The row of the true features forced to k latents a sample, if that k is in the table."""
-    rows = saes[(saes["variant"] == "truth") & (saes["k"] == k)]
-    return None if rows.empty else rows.iloc[0]
+def truth(saes: pd.DataFrame) -> dict[float, "pd.Series[Any]"]:
+    """The row of the true features forced to k latents per sample, by k."""
+    return {row["k"]: row for _, row in saes[saes["variant"] == "truth"].iterrows()}
 
 
 def groups(table: pd.DataFrame, *keys: str) -> list[tuple[Any, pd.DataFrame]]:
@@ -76,32 +70,21 @@ def groups(table: pd.DataFrame, *keys: str) -> list[tuple[Any, pd.DataFrame]]:
     return list(table.groupby(keys[0] if len(keys) == 1 else list(keys)))
 
 
-def means(saes: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """The mean over seeds of a column of the trained SAEs, by k, in the order of k."""
-    return trained(saes).groupby("k")[column].mean()
+def explained_above_truth(saes: pd.DataFrame) -> dict[float, float]:
+    """By k, the variance explained about zero of the trained SAEs (mean over seeds) less that of the true features."""
+    column, true = "variance_explained_about_zero", truth(saes)
+    means = trained(saes).groupby("k")[column].mean()
+    return {float(k): float(mean - true[k][column]) for k, mean in means.items() if k in true}
 
 
-def brackets(values: "pd.Index[Any] | pd.Series[Any]", low: float, high: float) -> bool:
-    """Whether there are values below, inside and above an interval, so that a minimum in it means something."""
-    inside = (values >= low) & (values <= high)
-    return bool((values < low).any() and inside.any() and (values > high).any())
-
-
-def level_runs(projections: pd.DataFrame) -> list[tuple[float, list[int]]]:
-    """Where the sweep's s_n comes to its floor, for n = 12 … 25: successive n of the same k, after that k.
-
-    It is the first k whose s_n, mean over seeds, lies within 0.01 of the least of all k.
-    """
+def floor_runs(projections: pd.DataFrame) -> list[tuple[float, list[int]]]:
+    """Where the sweep's s_n reaches its floor, for n = 12 … 25: successive n of one k, with that k."""
     rows = projections[(projections["variant"] == "trained") & projections["n"].between(12, 25)]
-    levels = [(n, _first_level(of_n.groupby("k")["s_n"].mean())) for n, of_n in groups(rows, "n")]
-    return [(k, [n for n, _ in run]) for k, run in groupby(levels, key=lambda level: level[1])]
+    runs = groupby(((n, floor(of_n)) for n, of_n in groups(rows, "n")), key=itemgetter(1))
+    return [(k, [n for n, _ in run]) for k, run in runs]
 
 
-def levels_by_seed(projections: pd.DataFrame, ns: list[int]) -> list[float]:
-    """That k for each seed alone and each of some n."""
-    rows = projections[(projections["variant"] == "trained") & projections["n"].isin(ns)]
-    return [_first_level(of_one.groupby("k")["s_n"].mean()) for _, of_one in groups(rows, "seed", "n")]
-
-
-def _first_level(s_n: "pd.Series[float]") -> float:
+def floor(of_n: pd.DataFrame) -> float:
+    """The first k whose s_n, mean over the seeds, is at most 0.01 above the minimum over k; from the rows of one n."""
+    s_n = of_n.groupby("k")["s_n"].mean()
     return float(s_n.index[s_n <= s_n.min() + 0.01][0])

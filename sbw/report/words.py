@@ -1,45 +1,43 @@
-"""How the report writes numbers: with a true minus sign, and with their spread over the seeds."""
+"""How the report writes numbers, counts, lists and values of params."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 
-def number(value: Any, digits: int) -> str:
-    """A number, perhaps a cell of a table, with so many decimals."""
+def fixed(value: Any, digits: int) -> str:
+    """A number with so many decimals, a true minus sign and no negative zero."""
     text = f"{value:.{digits}f}"
     return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
 
 
-def plain(value: Any) -> str:
-    """A number as short as it can be, as k and rho are written."""
+def short(value: Any) -> str:
+    """A number without trailing zeros, as k and ρ are written."""
     return f"{value:g}".replace("-", "−")
 
 
-def count(number_of: int, one: str, many: str | None = None) -> str:
+def count(number: int, one: str, many: str = "") -> str:
     """`1 seed`, `2 seeds`."""
-    return f"{number_of:,} {one if number_of == 1 else many or one + 's'}"
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def spread(values: "pd.Series[Any]", digits: int) -> str:
-    """The mean over seeds, and the least and greatest: `0.912 (0.909 to 0.915, 2 seeds)`."""
-    seeds = count(len(values), "seed")
-    if len(values) == 1:
-        return f"{number(values.iloc[0], digits)} ({seeds})"
-    least, greatest = number(values.min(), digits), number(values.max(), digits)
-    return f"{number(values.mean(), digits)} ({least} to {greatest}, {seeds})"
+    """The mean over seeds, their minimum and maximum, and how many they are: `0.912 (0.909 to 0.915, 2 seeds)`."""
+    over = f"{fixed(values.min(), digits)} to {fixed(values.max(), digits)}, " if len(values) > 1 else ""
+    return f"{fixed(values.mean(), digits)} ({over}{count(len(values), 'seed')})"
 
 
-def share_of(flags: Sequence[bool]) -> str:
-    """`1 of 2 seeds`."""
+def share(flags: "pd.Series[bool]") -> str:
+    """Of how many seeds something holds: `1 of 2 seeds`."""
     return f"{sum(flags)} of {count(len(flags), 'seed')}"
 
 
 def listed(parts: Iterable[str]) -> str:
     """`a, b and c`."""
-    texts = list(parts)
-    return " and ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
+    *most, last = [*parts] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def ranges(values: Iterable[int]) -> str:
@@ -51,3 +49,14 @@ def ranges(values: Iterable[int]) -> str:
         else:
             runs.append([value])
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+
+
+def flow(value: Any) -> str:
+    """A value of a param as YAML in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, str) and value.isidentifier():
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value == int(value) else value)

@@ -6,10 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sbw.report.experiment_story import sizes
-from sbw.report.markdown import document
-from sbw.report.page import data_uri, render
-from sbw.report.story import tell
+from sbw.report.claims import all_claims
+from sbw.report.document import document
+from sbw.report.page import data_uri, page
 from tests.sbw.report.tables import results
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100pt" height="50pt"><title>β</title></svg>'
@@ -52,73 +51,65 @@ def html() -> str:
     found = results()
     models = found.pretrained["model"].replace("model-3", "<script>alert('model')</script>")
     found = replace(found, pretrained=found.pretrained.assign(model=models))
-    sections = tell(found)
-    links = {picture.name: f"figures/{picture.name}.svg" for section in sections for picture in section.pictures}
-    markdown = document(sections, sizes(found), links)
-    return render(markdown, "Which <L0>?", dict.fromkeys(links.values(), SVG))
+    return page(document(found), "Which <L0>?", lambda link: SVG)
 
 
 @pytest.fixture(scope="module")
-def page(html: str) -> Page:
+def parsed(html: str) -> Page:
     return Page(html)
 
 
-def test_it_is_html5_with_one_title_and_heading(html: str, page: Page) -> None:
+def test_it_is_html5_with_one_title_and_heading(html: str, parsed: Page) -> None:
     assert html.startswith('<!DOCTYPE html>\n<html lang="en">')
-    assert len(page.all("title")) == len(page.all("h1")) == len(page.all("main")) == 1
+    assert len(parsed.all("title")) == len(parsed.all("h1")) == len(parsed.all("main")) == 1
     assert "<title>Which &lt;L0&gt;?</title>" in html
 
 
-def test_every_figure_is_inside_and_has_an_alt_text(page: Page) -> None:
-    images = page.all("img")
-    assert len(images) == len(page.all("figure")) == 21
+def test_every_figure_is_inside_and_has_an_alt_text(parsed: Page) -> None:
+    images = parsed.all("img")
+    assert len(images) == len(parsed.all("figure")) == 21
     assert all(image["alt"] for image in images)
     assert {image["src"] for image in images} == {data_uri(SVG)}
     assert {(image["width"], image["style"]) for image in images} == {("173", "min-width: 133px")}
     assert base64.b64decode(data_uri(SVG).partition(",")[2]).decode() == SVG
 
 
-def test_nothing_is_loaded_from_outside(page: Page) -> None:
-    loaded = [a.get("src") or "" for _, a in page.elements] + [str(a.get("href")) for a in page.all("link")]
+def test_nothing_is_loaded_from_outside(parsed: Page) -> None:
+    loaded = [a.get("src") or "" for _, a in parsed.elements] + [str(a.get("href")) for a in parsed.all("link")]
     assert all(url == "" or url.startswith("data:") for url in loaded)
-    assert "url(" not in "".join(page.texts)
-    assert "@import" not in "".join(page.texts)
-    policy = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert "url(" not in "".join(parsed.texts)
+    assert "@import" not in "".join(parsed.texts)
+    policy = [meta["content"] for meta in parsed.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"]
 
 
-def test_the_only_script_is_its_own(html: str, page: Page) -> None:
-    assert page.all("script") == [{}]
+def test_the_only_script_is_its_own(html: str, parsed: Page) -> None:
+    assert parsed.all("script") == [{}]
     assert html.count("<script") == 1
     assert "&lt;script&gt;alert('model')&lt;/script&gt;" in html
 
 
-def test_the_navigation_reaches_every_section(page: Page) -> None:
-    targets = [heading["id"] for heading in page.all("h2")]
+def test_the_navigation_reaches_every_section(parsed: Page) -> None:
+    targets = [heading["id"] for heading in parsed.all("h2")]
     assert len(targets) == len(set(targets)) == 16
-    links = [str(link["href"]) for link in page.all("a")]
+    links = [str(link["href"]) for link in parsed.all("a")]
     assert links[:16] == [f"#{target}" for target in targets]
     assert [link for link in links if not link.startswith("#")] == ["https://arxiv.org/abs/2508.16560"]
 
 
-def test_each_number_of_ours_leads_to_its_params(page: Page) -> None:
-    params = {heading["id"] for heading in page.all("h3")}
-    links = [str(link["href"]) for link in page.all("a")]
+def test_each_number_of_ours_leads_to_its_params(parsed: Page) -> None:
+    params = {heading["id"] for heading in parsed.all("h3")}
+    links = [str(link["href"]) for link in parsed.all("a")]
     to_params = [link for link in links if link.startswith("#params-of-")]
     assert {link.removeprefix("#") for link in to_params} <= params
-    assert len(to_params) == sum(len(section.claims) for section in tell(results()))
+    assert len(to_params) == sum(map(len, all_claims(results()).values()))
 
 
-def test_tables_have_heads_to_sort_by(page: Page) -> None:
-    assert len(page.all("table")) == len(page.all("thead")) > 15
-    assert "aria-sort" in "".join(page.texts)
+def test_tables_have_heads_to_sort_by(parsed: Page) -> None:
+    assert len(parsed.all("table")) == len(parsed.all("thead")) > 15
+    assert "aria-sort" in "".join(parsed.texts)
 
 
 def test_it_has_a_light_and_a_dark_look(html: str) -> None:
     assert "@media (prefers-color-scheme: dark)" in html
     assert "figure { margin: 1.2rem 0; padding: .8rem; background: #fff" in html
-
-
-def test_a_figure_that_is_not_there_is_named() -> None:
-    with pytest.raises(KeyError, match=r"figures/none\.svg"):
-        render("![a](figures/none.svg)", "title", {})
