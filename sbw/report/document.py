@@ -32,7 +32,7 @@ def figure(name: str, alt: str) -> Markup:
     """The link of a figure, `FAMILY/NAME`, with what it shows for those who do not see it."""
     family, _, short = name.partition("/")
     path = name if family == "experiments" else short
-    return Markup(f"![{escape(alt)}]({path}.svg)")
+    return Markup(f"\n\n![{escape(alt)}]({path}.svg)\n\n")
 
 
 def escape(value: Any) -> Markup:
@@ -45,7 +45,7 @@ def escape(value: Any) -> Markup:
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
     """A table of Markdown from its cells."""
     lines = [header, [Markup("---")] * len(header), *rows]
-    return Markup("\n".join(f"| {' | '.join(map(escape, line))} |" for line in lines))
+    return Markup("\n\n" + "\n".join(f"| {' | '.join(map(escape, line))} |" for line in lines) + "\n\n")
 
 
 def slug(title: str) -> str:

@@ -22,15 +22,16 @@ def numbers(results: Results) -> dict[str, Any]:
     saes = {name: trained(table) for name, table in results.saes.items()}
     experiments = {name: section.kind for name, section in params.experiments.items()}
     papers = [name for name in experiments if results.is_papers(name) and name != "mixing_zipf"]
+    jumprelu, public = by_coefficient(results.saes_of("jumprelu")), results.pretrained[results.pretrained["selected"]]
     return {
         "params": params,
         "knobs": lambda keys: knobs(params, keys),
         "stats": results.toy_stats,
         "saes": saes,
         "sizes": _sizes(results),
-        "by_k": _by_k(sweep),
-        "by_coefficient": _by_coefficient(results),
-        "by_model": _by_model(results.pretrained),
+        "by_k": _rows(_by_k(sweep), [4, 4, 4, 3, 4, 3]),
+        "by_coefficient": _rows(jumprelu[["l0", "c_dec", "mcc"]], [2, 4, 4]),
+        "by_model": _rows(public.groupby("model")["l0"].agg(["size", "mean", "median"]), [0, 2, None]),
         "at": dict(groups(saes["sweep"], "k")),
         "truth": truth(sweep),
         "truth_of_finetune": truth(results.saes_of("finetune")),
@@ -38,7 +39,7 @@ def numbers(results: Results) -> dict[str, Any]:
         "holding": _holding_feature_0(results.cosines),
         "floors": floor_runs(results.projections),
         "excess": {k: more for k, more in explained_above_truth(sweep).items() if k <= RIGHT_K - 1},
-        "jumprelu": by_coefficient(results.saes_of("jumprelu")),
+        "jumprelu": jumprelu,
         "mixing": {name: _cells(results.mixing_of(name)) for name, kind in experiments.items() if kind == "mixing"},
         "papers": papers,
         "others": [name for name in experiments if name not in papers],
@@ -46,7 +47,7 @@ def numbers(results: Results) -> dict[str, Any]:
         "level": INTERVAL,
         "automatic": results.automatic.groupby("start").last(),
         "theory": theory,
-        "public": results.pretrained[results.pretrained["selected"]],
+        "public": public,
     }
 
 
@@ -62,27 +63,22 @@ def _sizes(results: Results) -> list[list[Any]]:
     return rows
 
 
-def _by_k(saes: pd.DataFrame) -> list[list[str]]:
+def _by_k(saes: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds, one row per k, and the error of the true features."""
-    digits = {"mcc": 4, "c_dec": 4, "c_enc": 4, "mse": 3, "variance_explained_about_zero": 4}
-    rows, true = [], truth(saes)
-    for k, of_k in groups(trained(saes), "k"):
-        means = [fixed(of_k[column].mean(), places) for column, places in digits.items()]
-        rows.append([short(k), *means, fixed(true[k]["mse"], 3) if k in true else ""])
-    return rows
+    columns = ["mcc", "c_dec", "c_enc", "mse", "variance_explained_about_zero"]
+    true = pd.Series({k: row["mse"] for k, row in truth(saes).items()})
+    return trained(saes).groupby("k")[columns].mean().assign(true=true)
 
 
-def _by_coefficient(results: Results) -> list[list[str]]:
-    by = by_coefficient(results.saes_of("jumprelu"))
+def _rows(table: pd.DataFrame, digits: list[int | None]) -> list[list[str]]:
+    """The cells of a table after its index, each column with its digits, or as short as it can be; none for NaN."""
     return [
-        [short(coefficient), fixed(of_one["l0"], 2), fixed(of_one["c_dec"], 4), fixed(of_one["mcc"], 4)]
-        for coefficient, of_one in by.iterrows()
+        [index if isinstance(index, str) else short(index), *map(_cell, row, digits)] for index, row in table.iterrows()
     ]
 
 
-def _by_model(pretrained: pd.DataFrame) -> list[list[Any]]:
-    by = groups(pretrained[pretrained["selected"]], "model")
-    return [[model, len(saes), fixed(saes["l0"].mean(), 2), short(saes["l0"].median())] for model, saes in by]
+def _cell(value: float, digits: int | None) -> str:
+    return "" if pd.isna(value) else short(value) if digits is None else fixed(value, digits)
 
 
 def _opposed(cosines: pd.DataFrame) -> set[Any]:

@@ -114,10 +114,10 @@ def test_each_section_says_its_params(text: str) -> None:
 
 def test_params_are_yaml_of_the_values_in_the_file() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", document(results()), flags=re.DOTALL)
-    said = {name: value for block in blocks for name, value in YAML(typ="safe").load(block).items()}
-    assert said["collect_l0.models"] == ["*"]
+    shown = {name: value for block in blocks for name, value in YAML(typ="safe").load(block).items()}
+    assert shown["collect_l0.models"] == ["*"]
     dumped = PARAMS.model_dump()
-    for name, value in said.items():
+    for name, value in shown.items():
         assert value == reduce(getitem, name.split("."), dumped), name
 
 
