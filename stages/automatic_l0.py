@@ -13,7 +13,8 @@ def main(params: Params) -> None:
     import pandas as pd
 
     from sbw.files import save_table
-    from sbw.run.processes import in_parallel
+    from sbw.lockstep.device import pick_device
+    from sbw.run.processes import map_processes, processes_on
     from sbw.toy.model import load_sample, load_toy, true_l0
     from sbw.verdict.automatic_l0 import PATH
 
@@ -25,14 +26,15 @@ def main(params: Params) -> None:
         whole_folder(Path("data/sae/automatic_l0")) as folder,
         whole_folder(Path("data/metrics/automatic_l0")) as tables,
     ):
-        steered = in_parallel([partial(train, params, toy, start, folder) for start in section.starts])
+        processes = processes_on(pick_device(params.training.device))
+        steered = map_processes(partial(train, params, toy, folder), section.starts, processes)
         paths = [pd.DataFrame(one.path).assign(start=start) for start, one in zip(section.starts, steered, strict=True)]
         save_table(pd.concat(paths).assign(toy=section.toy, true_l0=true)[PATH.names], PATH, tables / "path.parquet")
     for start, one in zip(section.starts, steered, strict=True):
         print(f"from L0 {start:g} to {one.l0:.2f}, where c_dec is {one.path[-1].c_dec:.4f}; true L0 {true:.2f}")
 
 
-def train(params: Params, toy: Any, start: float, folder: Path) -> Any:
+def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     """The SAEs of one start, saved to their folders; returns what steered them."""
     from sbw.files import folder_of
     from sbw.lockstep.toys import progress, train_on_toy
@@ -43,7 +45,7 @@ def train(params: Params, toy: Any, start: float, folder: Path) -> Any:
     section, training = params.automatic_l0, params.training
     steer = AutomaticL0(start, training.steps(), section.d_sae)
     saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
-    with progress(f"automatic L0 from {start:g}", training.steps(), quiet=start != section.starts[0]) as bar:
+    with progress(f"automatic L0 from {start:g}", training.steps()) as bar:
         seed, samples = training.stream_seed, training.samples
         train_on_toy(saes, toy, training, stream_seed=seed, samples=samples, log_every=100, bar=bar, steer=steer)
     for seed, sae in zip(section.seeds, saes, strict=True):

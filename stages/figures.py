@@ -21,9 +21,10 @@ def main(params: Params, family: str) -> None:
 
     tables = {"pretrained": Path("data/pretrained"), "toy": Path("data/toy", params.train.toy)}
     folder, shown = tables.get(family, Path("data/metrics", family)), getattr(params.figures, family, None)
+    figures = {name: drawn(name, folder, getattr(shown, name, None)) for name in FAMILIES[family]}
     with whole_folder(Path("plots", family)) as svgs, whole_folder(Path("plots/pdf", family)) as pdfs:
-        for name in FAMILIES[family]:
-            save_figure(drawn(name, folder, getattr(shown, name, None)), svgs / f"{name}.svg", pdfs / f"{name}.pdf")
+        for name, figure in figures.items():
+            save_figure(figure, svgs / f"{name}.svg", pdfs / f"{name}.pdf")
 
 
 def drawn(name: str, folder: Path, shown: Section | None = None) -> "Figure":

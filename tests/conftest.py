@@ -6,9 +6,10 @@ import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from multiprocessing.pool import ThreadPool
@@ -28,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[1]
 LLM_PARAMS = "stages/llm/params.yaml"
 OTHER_PIPELINES = "stages/*/dvc.yaml"  # DVC reads every one in a clone, whichever it runs
-RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
+RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
     "training.samples": 65_536,
@@ -188,6 +189,20 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def torture(pytestconfig: pytest.Config) -> bool:
     """Whether the full counts are asked for."""
     return bool(pytestconfig.getoption("--torture"))
+
+
+@pytest.fixture
+def limited() -> Iterator[None]:
+    """Fails a test that waits for ever, after a minute."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("the test has not come to an end")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 60, 5)  # again, where what ends the test waits too
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

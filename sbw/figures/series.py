@@ -4,6 +4,8 @@ from html import escape
 
 import pandas as pd
 
+from sbw.run.errors import UserError
+
 DIGITS = 5
 """Decimals that a plot can show."""
 
@@ -68,7 +70,7 @@ def public(saes: pd.DataFrame) -> pd.DataFrame:
     """The L0 of the public SAEs that the params ask for, by model; their names cannot be taken for HTML.
 
     Raises:
-        ValueError: there is none.
+        UserError: there is none.
     """
     names = {name: selected(saes)[name].map(escape) for name in ("model", "sae_id")}
     return selected(saes)[["model", "sae_id", "l0"]].assign(**names).sort_values(["model", "l0", "sae_id"])
@@ -78,11 +80,11 @@ def selected(saes: pd.DataFrame) -> pd.DataFrame:
     """The public SAEs that the params ask for.
 
     Raises:
-        ValueError: there is none.
+        UserError: there is none.
     """
     chosen = saes[saes["selected"]]
     if chosen.empty:
-        raise ValueError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
+        raise UserError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
     return chosen
 
 

@@ -1,6 +1,6 @@
 """Activations of the language model, harvested once by SAELens's store and kept as shards of safetensors.
 
-Shapes: n tokens, c contexts, t tokens a context, d width of the activations.
+Shapes: n tokens, c contexts, t tokens per context, d width of the activations.
 """
 
 import warnings
@@ -13,20 +13,27 @@ import torch
 from datasets import IterableDataset, load_dataset
 from jaxtyping import Float, Int
 from sae_lens import ActivationsStore
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from tqdm import tqdm
 
 from sbw.llm.model import Model, special_tokens
-from sbw.run.processes import in_parallel, processors
+from sbw.run.errors import UserError, not_found, reading
+from sbw.run.processes import map_processes, processes_on
 from sbw.toy.generators import seeded
 
 SHARD = 1024
-"""Contexts a shard."""
+"""Contexts per shard."""
 
 
 def load_texts(folder: Path) -> IterableDataset:
-    """The texts in a folder of Parquet files, read as they are needed."""
+    """The texts in a folder of Parquet files, read as they are needed.
+
+    Raises:
+        FileNotFoundError: the folder has none.
+    """
+    if not any(folder.glob("*.parquet")):
+        raise not_found(folder / "*.parquet")
     return load_dataset("parquet", data_files=str(folder / "*.parquet"), split="train", streaming=True)
 
 
@@ -64,14 +71,14 @@ def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: i
     """The store's first contexts, as few as hold so many tokens that are not special.
 
     Raises:
-        ValueError: all its texts together hold fewer.
+        UserError: all its texts together hold fewer.
     """
     contexts, found = [], 0
     while found < tokens:
         try:
             contexts.append(store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False))
         except StopIteration:
-            raise ValueError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
+            raise UserError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
         found += int((~torch.isin(contexts[-1], special)).sum())
     return torch.cat(contexts)
 
@@ -79,29 +86,34 @@ def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: i
 def harvest(model: Model, store: ActivationsStore, tokens: int, batch_size: int, folder: Path) -> None:
     """Write the activations at the store's hook of so many tokens that are not special, in the model's own dtype.
 
-    Where the model is on the CPU, the shards are dealt out to a process a processor, each with one thread, so that
-    sums do not depend on how many there are.
+    Where the model is on the CPU, one process per processor writes them, each with one thread, so that sums do not
+    depend on how many there are.
     """
     special = special_tokens(model).cpu()
     contexts = contexts_with(store, special, tokens)
     wanted = ~torch.isin(contexts, special)
     wanted &= wanted.flatten().cumsum(0).view_as(wanted) <= tokens
     shards = list(enumerate(zip(torch.split(contexts, SHARD), torch.split(wanted, SHARD), strict=True)))
-    shares = min(processors(), len(shards)) if model.cfg.device == "cpu" else 1
-    write = partial(_write_shards, store=store, batch_size=batch_size, folder=folder, dtype=model.cfg.dtype)
-    in_parallel([partial(write, shards[share::shares], quiet=share > 0) for share in range(shares)])
+    write = partial(_write_shard, store=store, batch_size=batch_size, folder=folder, dtype=model.cfg.dtype)
+    map_processes(write, shards, processes_on(model.cfg.device), label="harvest", unit="shard")
 
 
 def load_activations(folder: Path) -> Float[Tensor, "n d"]:
-    """The activations that `harvest` wrote.
+    """The activations that `harvest` wrote, read one shard at a time into one tensor.
 
     Raises:
-        FileNotFoundError: the folder has none.
+        FileNotFoundError, UserError: the folder has none, or a file of it is not readable.
     """
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no activations: no *.safetensors is in it")
-    return torch.cat([load_file(path)["activations"] for path in paths])
+        raise not_found(folder / "*.safetensors")
+    with reading(folder, "folder of activations"):
+        lengths = [_length(path) for path in paths]
+        first = load_file(paths[0])["activations"]
+        activations = first.new_empty(sum(lengths), first.shape[1])
+        for part, path in zip(activations.split(lengths), paths, strict=True):
+            part.copy_(load_file(path)["activations"])
+    return activations
 
 
 def shuffled(
@@ -114,19 +126,17 @@ def shuffled(
 
 
 @torch.no_grad()
-def _write_shards(
-    shards: list[tuple[int, tuple[Tensor, Tensor]]],
-    store: ActivationsStore,
-    batch_size: int,
-    folder: Path,
-    dtype: torch.dtype,
-    quiet: bool,
+def _write_shard(
+    shard: tuple[int, tuple[Tensor, Tensor]], store: ActivationsStore, batch_size: int, folder: Path, dtype: torch.dtype
 ) -> None:
-    total = sum(int(wanted.sum()) for _, (_, wanted) in shards)
-    with tqdm(total=total, desc="harvest", unit="token", unit_scale=True, disable=quiet or None) as bar:
-        for index, (contexts, wanted) in shards:
-            kept = []
-            for batch, mask in zip(torch.split(contexts, batch_size), torch.split(wanted, batch_size), strict=True):
-                kept.append(store.get_activations(batch.to(store.model.cfg.device))[mask].to(dtype))
-                bar.update(len(kept[-1]))
-            save_file({"activations": torch.cat(kept)}, folder / f"activations-{index:05d}.safetensors")
+    index, (contexts, wanted) = shard
+    kept = [
+        store.get_activations(batch.to(store.model.cfg.device))[mask].to(dtype)
+        for batch, mask in zip(torch.split(contexts, batch_size), torch.split(wanted, batch_size), strict=True)
+    ]
+    save_file({"activations": torch.cat(kept)}, folder / f"activations-{index:05d}.safetensors")
+
+
+def _length(path: Path) -> int:
+    with safe_open(path, "pt") as shard:
+        return int(shard.get_slice("activations").get_shape()[0])

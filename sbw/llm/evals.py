@@ -17,7 +17,7 @@ from sbw.llm.model import Model
 from sbw.llm.subjects import require_fit
 from sbw.params.llm import EvalBatches
 from sbw.pretrained.listed import Listed
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes, processes_on
 
 GROUPS = {
     "reconstruction quality": {
@@ -82,9 +82,9 @@ FEATURES = pa.schema(
 def evaluate(
     subjects: list[Listed], model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of `EVALS`, one an SAE, and of `FEATURES`, one a latent of each; NaN where a metric does not exist.
+    """The rows of `EVALS`, one per SAE, and of `FEATURES`, one per latent of each; NaN where a metric does not exist.
 
-    On the CPU the SAEs are dealt out to a process a processor, each with one thread.
+    On the CPU one process per processor measures them, each with one thread.
 
     Args:
         subjects: the SAEs.
@@ -97,11 +97,8 @@ def evaluate(
         ValueError: an SAE cannot be loaded, or is not of this model.
     """
     one = partial(_evaluate_one, model=model, texts=texts, context_size=context_size, params=params)
-    shares = min(processors(), len(subjects)) if model.cfg.device == "cpu" else 1
-    dealt = [subjects[share::shares] for share in range(shares)]
-    found = in_parallel([partial(_each, one, some) for some in dealt])
-    rows = [found[i % shares][i // shares] for i in range(len(subjects))]
-    return pd.DataFrame([row for row, _ in rows])[EVALS.names], pd.concat([features for _, features in rows])
+    rows, features = zip(*map_processes(one, subjects, processes_on(model.cfg.device)), strict=True)
+    return pd.DataFrame(rows)[EVALS.names], pd.concat(features)
 
 
 def metrics_of(
@@ -159,7 +156,3 @@ def _features(name: str, latents: dict[str, list[float]]) -> pd.DataFrame:
             "encoder_bias": latents.get("encoder_bias", np.nan),
         }
     )[FEATURES.names]
-
-
-def _each(function: Any, items: list[Any]) -> list[Any]:
-    return [function(item) for item in items]

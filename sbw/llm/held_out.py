@@ -5,12 +5,14 @@ from jaxtyping import Int
 from sae_lens import ActivationsStore
 from torch import Tensor
 
+from sbw.run.errors import UserError
+
 
 def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int) -> int:
     """How many tokens of the store's first contexts are not special.
 
     Raises:
-        ValueError: its texts hold fewer contexts.
+        UserError: its texts hold fewer contexts.
     """
     tokens = 0
     for found in range(contexts):
@@ -18,6 +20,6 @@ def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int
             context = store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False)
         except StopIteration:
             allowed = f"at most {found}, all that the held-out texts have"
-            raise ValueError(f"`sweep.contexts` must be {allowed}, got {contexts}") from None
+            raise UserError(f"`sweep.contexts` must be {allowed}, got {contexts}") from None
         tokens += int((~torch.isin(context, special)).sum())
     return tokens

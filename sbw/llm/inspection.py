@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from sbw.files import column
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError
 
 L0 = pa.schema(
     [
@@ -84,7 +85,7 @@ def variants(
     """The loss and the task of the model as it is, with each SAE's reconstruction, and with zeros at `hook`.
 
     Raises:
-        ValueError: the answer is not one token.
+        UserError: the answer is not one token.
     """
     special = special_tokens(model)
     changes = [_Change("model", None, hook, None)]
@@ -104,14 +105,14 @@ def task_tokens(model: Model, task: Task) -> tuple[Int[Tensor, "1 t"], int]:
     """The prompt, begun as a context is, and the answer, as tokens.
 
     Raises:
-        ValueError: the answer is not one token.
+        UserError: the answer is not one token.
     """
     tokenizer = model.tokenizer
     prompt = tokenizer.encode(task.prompt, add_special_tokens=False)
     answer = tokenizer.encode(task.answer, add_special_tokens=False)
     if len(answer) != 1:
         parts = ", ".join(repr(tokenizer.decode([token])) for token in answer)
-        raise ValueError(f"`inspect.answer` must be one token of the model, got {len(answer)}: {parts}")
+        raise UserError(f"`inspect.answer` must be one token of the model, got {len(answer)}: {parts}")
     return torch.tensor([[tokenizer.bos_token_id, *prompt]], device=model.cfg.device), answer[0]
 
 

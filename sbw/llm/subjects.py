@@ -11,6 +11,7 @@ from sae_lens import SAE
 from sbw.llm.model import Model, require_hook
 from sbw.pretrained.directory import pretrained_saes
 from sbw.pretrained.listed import Listed, in_folder
+from sbw.run.errors import UserError
 
 MATCH_COLUMNS = ["model", "release", "sae_id", "l0", "variance_explained", "neuronpedia_id"]
 
@@ -22,18 +23,18 @@ def matching(release: str, sae_id: str) -> pd.DataFrame:
         A row an SAE with `MATCH_COLUMNS`; none is loaded.
 
     Raises:
-        ValueError: a regular expression is none, or no SAE matches.
+        UserError: a regular expression is none, or no SAE matches.
     """
     try:
         saes, patterns = pretrained_saes(), (re.compile(release), re.compile(sae_id))
     except re.error as error:
-        raise ValueError(f"{release!r} or {sae_id!r} is not a regular expression: {error}") from error
+        raise UserError(f"{release!r} or {sae_id!r} is not a regular expression: {error}") from error
     matched = [
         all(pattern.fullmatch(name) for pattern, name in zip(patterns, names, strict=True))
         for names in zip(saes["release"], saes["sae_id"], strict=True)
     ]
     if not any(matched):
-        raise ValueError(f"no SAE of SAELens's directory matches release {release!r} and SAE {sae_id!r}")
+        raise UserError(f"no SAE of SAELens's directory matches release {release!r} and SAE {sae_id!r}")
     return saes.loc[matched, MATCH_COLUMNS].reset_index(drop=True)
 
 
@@ -41,7 +42,7 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
     """The SAEs trained here, those in the folders, and, if `release` is not empty, those it matches in the directory.
 
     Raises:
-        ValueError: a folder has none, nothing matches, or two have one name.
+        UserError: a folder has none, nothing matches, or two have one name.
     """
     found = [sae for folder in (trained, *map(Path, folders)) for sae in in_folder(folder)]
     if release:
@@ -50,7 +51,7 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
     names = [sae.name for sae in found]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise ValueError(f"`evals.folders`: SAEs must have different names, got more than one {', '.join(doubled)}")
+        raise UserError(f"`evals.folders`: SAEs must have different names, got more than one {', '.join(doubled)}")
     return found
 
 
@@ -58,11 +59,11 @@ def require_fit(sae: SAE[Any], name: str, model: Model) -> None:
     """Refuse an SAE that is not of this model.
 
     Raises:
-        ValueError: its hook is not in the model, or its width is another.
+        UserError: its hook is not in the model, or its width is another.
     """
     metadata, width = sae.cfg.metadata, model.cfg.d_model
     require_hook(model, str(metadata.hook_name), f"hook_name of {name}")
     if sae.cfg.d_in != width:
-        raise ValueError(
+        raise UserError(
             f"{name} takes activations {sae.cfg.d_in} wide, of {metadata.model_name}; those of `model` are {width}"
         )

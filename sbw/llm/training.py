@@ -19,7 +19,7 @@ from sbw.llm.activations import shuffled
 from sbw.lockstep.device import pick_device
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params.llm import LlmSae, LlmTraining
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes, one_thread, processes_on, quiet
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
 
@@ -66,12 +66,13 @@ def train_saes(
 
     Each goes to the `place` of its name; all have the size, batches and rate of `training`, whose own list of SAEs does
     not matter. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are
-    folded into the weights, so that the saved SAEs take activations as they are. A process a processor trains its share
-    of them.
+    folded into the weights, so that the saved SAEs take activations as they are. One process per processor trains them.
     """
-    shares = min(processors(), len(recipes)) if pick_device("auto") == "cpu" else 1
-    train = partial(_train_share, training=training, activations=activations, source=source, place=place)
-    in_parallel([partial(train, recipes[share::shares], quiet=share > 0) for share in range(shares)])
+    with one_thread():
+        first = activations[:_STATISTICS_FROM].float()
+        mean, scale = first.mean(dim=0), math.sqrt(first.shape[1]) / first.norm(dim=1).mean().item()
+    train = partial(_train_one, training=training, activations=activations, mean=mean, scale=scale)
+    map_processes(partial(train, source=source, place=place), recipes, processes_on(pick_device("auto")))
 
 
 def initial(recipe: Recipe, d_in: int, d_sae: int, steps: int) -> TrainingSAE[Any]:
@@ -100,37 +101,35 @@ def measured_l0(sae: SAE[Any], activations: Float[Tensor, "n d"]) -> float:
     )
 
 
-def _train_share(
-    recipes: Sequence[Recipe],
+def _train_one(
+    recipe: Recipe,
     training: LlmTraining,
-    activations: Tensor,
+    activations: Float[Tensor, "n d"],
+    mean: Float[Tensor, " d"],
+    scale: float,
     source: Source,
     place: Callable[[str], Path],
-    quiet: bool,
 ) -> None:
-    first = activations[:_STATISTICS_FROM].float()
-    mean, scale = first.mean(dim=0), math.sqrt(first.shape[1]) / first.norm(dim=1).mean().item()
     steps = len(activations) // training.batch_size
-    for recipe in recipes:
-        sae = initial(recipe, activations.shape[1], training.d_sae, steps)
-        sae.b_dec.data = mean * scale
-        with tqdm(total=steps, desc=recipe.name, unit="step", disable=quiet or None) as bar:
-            train_lockstep(
-                [sae],
-                shuffled(activations, training.batch_size, scale, training.seed),
-                steps=steps,
-                lr=training.lr,
-                device=pick_device("auto"),
-                processes=1,
-                layout="dense",
-                on_chunk=lambda new_steps, _: bar.update(new_steps),
-            )
-        sae.fold_activation_norm_scaling_factor(scale)
-        _describe(sae, source, steps * training.batch_size)
-        save_sae(sae, place(recipe.name))
-        # What is saved has thresholds in k's place, so that its L0 can be told only of what is saved.
-        sae.cfg.metadata.l0 = round(measured_l0(load_sae(place(recipe.name)), activations[-_MEASURED_ON:]), 2)
-        save_sae(sae, place(recipe.name))
+    sae = initial(recipe, activations.shape[1], training.d_sae, steps)
+    sae.b_dec.data = mean * scale
+    with tqdm(total=steps, desc=recipe.name, unit="step", disable=quiet()) as bar:
+        train_lockstep(
+            [sae],
+            shuffled(activations, training.batch_size, scale, training.seed),
+            steps=steps,
+            lr=training.lr,
+            device=pick_device("auto"),
+            processes=1,
+            layout="dense",
+            on_chunk=lambda new_steps, _: bar.update(new_steps),
+        )
+    sae.fold_activation_norm_scaling_factor(scale)
+    _describe(sae, source, steps * training.batch_size)
+    save_sae(sae, place(recipe.name))
+    # What is saved has thresholds in k's place, so that its L0 can be measured only of what is saved.
+    sae.cfg.metadata.l0 = round(measured_l0(load_sae(place(recipe.name)), activations[-_MEASURED_ON:]), 2)
+    save_sae(sae, place(recipe.name))
 
 
 def _describe(sae: TrainingSAE[Any], source: Source, training_tokens: int) -> None:

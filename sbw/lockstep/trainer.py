@@ -10,9 +10,10 @@ Activations lie features first, [d b] and [h b]: sums over the batch run along m
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
+from multiprocessing import Pipe
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -25,7 +26,7 @@ from sbw.lockstep.batchtopk import BatchTopKReplicas
 from sbw.lockstep.jumprelu import JumpReLUReplicas
 from sbw.lockstep.replicas import Diverged, Replicas, StepLog, Trained
 from sbw.lockstep.sparse import SparseBatchTopK, is_faster
-from sbw.run.processes import can_fork, in_parallel, one_thread, processors
+from sbw.run.processes import can_fork, map_processes, one_thread, processors
 from sbw.saes.schedule import constant
 from sbw.saes.transition import TransitionTrainingSAE
 
@@ -106,12 +107,14 @@ def train_lockstep(
         device: where to train.
         processes: to deal the SAEs out to, beside the one that draws (1: none but this). By default what is fastest.
         layout: of BatchTopK SAEs on a CPU; by default what is faster for each. Changes the result by rounding alone.
-        on_chunk: told the steps taken and the newest points of the curves of this process's SAEs, now and then.
+        on_chunk: called now and then with the steps taken and the newest points of the curves: those of all SAEs, or of
+            the ones that the first process trains.
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
     Raises:
         ValueError: the SAEs differ, have an option that is not supported, or the stream ends too early.
         Diverged: activations or weights are not finite, or an error grows beyond all measure.
+        UserError: a process was killed.
     """
     _refuse_unsupported(saes, steps, steer)
     groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
@@ -144,7 +147,7 @@ class _Group:
         try:
             yield
         except Diverged as stop:
-            raise Diverged(self.first + stop.replica, stop.said) from stop
+            raise Diverged(self.first + stop.replica, stop.cause) from stop
 
     def _points(self, log: StepLog) -> list[CurvePoint]:
         step = self.replicas.done
@@ -179,16 +182,40 @@ def _deal_out(
     processes: int | None,
     on_chunk: OnChunk | None,
 ) -> list[CurvePoint]:
-    alone = processes == 1 or not can_fork()
-    shares = 1 if alone else min(len(groups), processes or _best_shares(len(groups), processors()))
-    with nullcontext([chunks]) if alone else drawn_ahead(chunks, shares) as drawn:
-        tasks = [partial(train, groups[share::shares], drawn[share]) for share in range(shares)]
-        tasks[0] = partial(tasks[0], on_chunk=on_chunk)
-        outcomes = in_parallel(tasks)
-    for share, outcome in enumerate(outcomes):
-        for group, state in zip(groups[share::shares], outcome.trained, strict=True):
+    if processes == 1 or not can_fork():
+        dealt, outcomes = [groups], [train(groups, chunks, on_chunk=on_chunk)]
+    else:
+        shares = min(len(groups), processes or _best_shares(len(groups), processors()))
+        dealt = [groups[share::shares] for share in range(shares)]
+        outcomes = _train_at_once(dealt, chunks, train, on_chunk)
+    for share, outcome in zip(dealt, outcomes, strict=True):
+        for group, state in zip(share, outcome.trained, strict=True):
             group.replicas.write_back(state)
     return [point for outcome in outcomes for point in outcome.points]
+
+
+def _train_at_once(
+    shares: list[list[_Group]], chunks: Iterator[Chunk], train: Callable[..., "_Outcome"], on_chunk: OnChunk | None
+) -> list["_Outcome"]:
+    draw, drawn = drawn_ahead(chunks, len(shares))
+    first, *others = (partial(train, *share) for share in zip(shares, drawn, strict=True))
+    there, relay = _relayed(on_chunk) if on_chunk else (None, None)
+    first = partial(first, on_chunk=there)
+    tasks: list[Callable[[], Any]] = [draw, first, *others]
+    return map_processes(lambda task: task(), tasks, len(tasks), meanwhile=relay)[1:]
+
+
+def _relayed(on_chunk: OnChunk) -> tuple[OnChunk, Callable[[], None]]:
+    """What a forked process calls in place of `on_chunk`, and what then calls that here."""
+    receiver, sender = Pipe(duplex=False)
+
+    def relay() -> None:
+        sender.close()  # ours: what a killed process sent in part then has an end
+        with suppress(EOFError):
+            while receiver.poll():
+                on_chunk(*receiver.recv())
+
+    return lambda new_steps, points: sender.send((new_steps, points)), relay
 
 
 class _Outcome(NamedTuple):

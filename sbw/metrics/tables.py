@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float
 from sae_lens import SAE
 from torch import Tensor
-from tqdm import tqdm
 
 from sbw.files import column, save_table
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
@@ -22,7 +21,7 @@ from sbw.metrics.projection import decoder_projections, nth_projections, samplin
 from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.recovery import recovery
 from sbw.metrics.stability import decoder_agreement
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes
 from sbw.toy.model import Sample, Toy
 
 _KEYS = [
@@ -143,11 +142,8 @@ def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | 
     `bins` are those of the histograms. If None, histograms and cosines are left out, which a recommendation does not
     need and which grow with the square of the features: they have no columns then.
     """
-    shares = min(len(subjects), processors())
-    tasks = [partial(_measure, subjects[share::shares], toy, sample, bins) for share in range(shares)]
-    measured: list[Any] = [None] * len(subjects)
-    for share, rows in enumerate(in_parallel(tasks)):
-        measured[share::shares] = rows
+    measure = partial(_measure, toy=toy, sample=sample, bins=bins)
+    measured = map_processes(measure, subjects, label="evaluate", unit="SAE")
     saes, *parts = zip(*measured, strict=True)
     frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)] or [pd.DataFrame()]) for part in parts)]
     return Tables._make([*(frame.reset_index(drop=True) for frame in frames), stability_rows(subjects)])
@@ -184,15 +180,12 @@ def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _measure(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | None) -> list[tuple[Any, ...]]:
-    measured = []
-    for subject in tqdm(subjects, desc="evaluate", unit="SAE", disable=None):
-        projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
-        rest = [pd.DataFrame(), pd.DataFrame()]
-        if bins is not None and subject.trained:
-            rest = [histogram_rows(subject, projections, bins), cosine_rows(subject, toy)]
-        measured.append((sae_row(subject, toy, sample), projection_rows(subject, projections), *rest))
-    return measured
+def _measure(subject: Subject, toy: Toy, sample: Sample, bins: int | None) -> tuple[Any, ...]:
+    projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
+    rest = [pd.DataFrame(), pd.DataFrame()]
+    if bins is not None and subject.trained:
+        rest = [histogram_rows(subject, projections, bins), cosine_rows(subject, toy)]
+    return sae_row(subject, toy, sample), projection_rows(subject, projections), *rest
 
 
 @torch.no_grad()

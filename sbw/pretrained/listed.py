@@ -1,4 +1,4 @@
-"""Anybody's SAEs before they are loaded: in folders, or in SAELens's directory."""
+"""SAEs before they are loaded: in folders, or in SAELens's directory."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
 from sbw.pretrained.directory import plain
+from sbw.run.errors import UserError, not_found
 from sbw.saes.disk import load_sae
 
 _L0_IN_NAME = re.compile(r"(?:^|[/_.-])(?:average_)?(?:l0|k)[_=-]?(\d+(?:\.\d+)?)(?=$|[/_-])", re.IGNORECASE)
@@ -27,7 +28,7 @@ class Listed(NamedTuple):
         """A fresh copy of the SAE.
 
         Raises:
-            FileNotFoundError, ValueError: it is not there, cannot be read, or cannot be fetched from the hub.
+            FileNotFoundError, UserError: a file is missing, is not readable, or cannot be fetched from the hub.
         """
         if self.folder:
             return load_sae(self.folder)
@@ -36,7 +37,7 @@ class Listed(NamedTuple):
             return SAE.from_pretrained(release, sae_id)
         except (OSError, ValueError) as error:
             entry = get_pretrained_saes_directory()[release]
-            raise ValueError(
+            raise UserError(
                 f"{self.name} cannot be fetched from the Hugging Face hub: unset HF_HUB_OFFLINE to allow the look-up, "
                 f"or download {entry.saes_map[sae_id]} of {entry.repo_id} where the hub can be reached, save it by "
                 f"SAELens, and name its folder instead ({str(error).splitlines()[0]})"
@@ -47,11 +48,13 @@ def in_folder(folder: Path) -> list[Listed]:
     """The SAELens SAEs in a folder, at any depth, in the order of their names, numbers in them as numbers.
 
     Raises:
-        ValueError: there is none.
+        FileNotFoundError, UserError: there is no such folder, or no SAE in it.
     """
+    if not folder.exists():
+        raise not_found(folder)
     found = sorted((path.parent for path in folder.rglob("cfg.json")), key=_numbers_as_numbers)
     if not found:
-        raise ValueError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
+        raise UserError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
     return [Listed(_name(path, folder), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
 
 

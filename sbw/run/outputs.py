@@ -1,25 +1,39 @@
 """Outputs that are whole or not there: written beside their place, and moved into it when they are done."""
 
+import errno
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
+from sbw.run.errors import UserError
+
+_OF_THE_DISK = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write a file to; it becomes `path` when the block ends well, else it goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A place beside `path` to write a file to; it becomes `path` when the block ends well, else it goes.
+
+    Raises:
+        UserError: the disk is full, or may not be written to.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    _remove(partial)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)
         yield partial
         _put(partial, path)
-    except OSError as error:
-        if error.filename is None:  # as the libraries say it
-            raise OSError(f"{path} could not be written: {error}") from error
+    except (OSError, SafetensorError) as error:
+        cause = _refusal(error, partial)
+        if cause:
+            raise UserError(f"{path}: could not be written: {cause}") from error
         raise
     finally:
         _remove(partial)
@@ -36,6 +50,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def write_json(document: dict[str, Any], path: Path) -> None:
     """Write a JSON file that reads well in a diff."""
     path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def _refusal(error: OSError | SafetensorError, partial: Path) -> str | None:
+    """Why the disk took no more of `partial`, if that is what the error says; libraries name no file, or a part."""
+    if isinstance(error, OSError):
+        ours = error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(partial)
+        number = error.errno if ours else None
+    else:
+        said = re.search(r"os error (\d+)", str(error))
+        number = int(said[1]) if said else None
+    return os.strerror(number) if number in _OF_THE_DISK else None
 
 
 def _put(partial: Path, path: Path) -> None:

@@ -11,6 +11,7 @@ from sbw.params import Llm, Params, Validation
 from sbw.run.errors import UserError, printable
 from sbw.run.lifetime import end_with_dvc
 from sbw.run.loading import load_document, load_params
+from sbw.run.writers import writer_of
 
 FILES: dict[type[Params | Llm | Validation], Path] = {
     Llm: Path("stages/llm/params.yaml"),
@@ -24,9 +25,8 @@ def run(
 ) -> None:
     """Run a stage: parse its positional `arguments` (name: help), check its params, then call `main(params, *values)`.
 
-    A user's mistake (a refused value, a file that is missing or unreadable), a full disk and Ctrl-C end in one line on
-    standard error; anything else is a fault of ours and keeps its traceback. `main` imports torch and SAELens itself,
-    so that a bad file of params is refused in half a second.
+    Ends as `one_line_errors` does. `main` imports torch and SAELens itself, so that a bad file of params is refused in
+    half a second.
     """
     end_with_dvc()
     gc.set_threshold(100_000)  # importing SAELens makes many objects and no garbage: a tenth of its time
@@ -42,11 +42,18 @@ def run(
 
 @contextmanager
 def one_line_errors(prog: str) -> Iterator[None]:
-    """End the program in one line that begins with its name, if the block ends in a user's mistake or in Ctrl-C."""
+    """End the program in one line that begins with its name, if the block ends in a user's mistake, in what a file
+    system says of a file (missing, full, no permission) or in Ctrl-C; anything else is a fault of ours and keeps its
+    traceback.
+    """
     try:
         yield
-    except (ValueError, OSError) as error:
-        sys.exit(printable(f"{prog}: {_told(error)}"))
+    except UserError as error:
+        sys.exit(printable(f"{prog}: {error}"))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(printable(f"{prog}: {_of_a_file(error)}"))
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         sys.exit(130)  # as shells say it
@@ -56,10 +63,10 @@ def one_of(name: str, value: str, allowed: list[str]) -> str:
     """`value`, if it is allowed.
 
     Raises:
-        ValueError: it is not; the message lists what is.
+        UserError: it is not; the message lists what is.
     """
     if value not in allowed:
-        raise ValueError(f"`{name}` must be one of: {', '.join(allowed)}, got {value!r}")
+        raise UserError(f"`{name}` must be one of: {', '.join(allowed)}, got {value!r}")
     return value
 
 
@@ -75,9 +82,8 @@ def number_of(name: str, value: str, allowed: Sequence[float]) -> float:
     raise UserError(f"`{name}` must be one of: {known}, got {value!r}")
 
 
-def _told(error: ValueError | OSError) -> str:
+def _of_a_file(error: OSError) -> str:
     if not isinstance(error, FileNotFoundError):
-        return str(error)
-    missing = error.filename or str(error).removeprefix("No such file or directory: ")  # as safetensors says it
-    made = str(missing).startswith(("data/", "plots/")) and not str(missing).endswith("params.yaml")
-    return f"{missing} is not there" + ("; `dvc repro` runs the stages that make it" if made else "")
+        return f"{error.filename}: {error.strerror}"
+    stage = writer_of(error.filename)
+    return f"{error.filename}: not found" + (f"; `dvc repro {stage}` makes it" if stage else "")

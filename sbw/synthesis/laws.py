@@ -46,6 +46,7 @@ from sbw.params.toys import (
     ToyParams,
     ZipfFiring,
 )
+from sbw.run.errors import UserError
 from sbw.toy.model import Toy, with_correlations
 
 
@@ -61,7 +62,7 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
         key: its name, for messages.
 
     Raises:
-        ValueError: a law is refused, by SAELens in most cases; the message names the key.
+        UserError: a law is refused, by SAELens in most cases; the message names the key.
     """
     config, low_rank = _config(params, key), _low_rank(params, key)
     with _naming(key):
@@ -175,4 +176,4 @@ def _naming(key: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, RuntimeError) as refusal:
-        raise ValueError(f"`{key}` was refused: {refusal}") from refusal
+        raise UserError(f"`{key}` was refused: {refusal}") from refusal

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -15,15 +14,16 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from sae_lens.synthetic import ActivationGenerator, FeatureDictionary, SyntheticModel
-from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
-from sbw.files import load_tensors, save_tensors
+from sbw.files import load_tensors, require_finite
+from sbw.run.errors import reading
 from sbw.toy.generators import drawing_from, seeded
 
 MASSIVE = 4096
 """Features from which on a stream takes SAELens's sparse tensors: at 16,384 a batch is embedded ten times as fast."""
-_MODEL, _DIGEST = "synthetic_model", "sha256"
+_MODEL = "synthetic_model"
 
 
 @dataclass(frozen=True)
@@ -119,45 +119,44 @@ def true_l0(feature_acts: Float[Tensor, "b f"]) -> float:
 
 def save_toy(toy: Toy, folder: Path) -> None:
     """Write a toy: as a folder `synthetic_model` that SAELens's `SyntheticModel.load_from_disk` reads where it can be
-    such, with a digest of its files, else as `toy.safetensors`.
-
-    Raises:
-        OSError: it cannot be written.
+    such, else as `toy.safetensors`.
     """
     if toy.model is None:
-        save_tensors(_tensors(toy), folder / "toy.safetensors")
-        return
-    try:
+        save_file(_tensors(toy), folder / "toy.safetensors")
+    else:
         toy.model.save(folder / _MODEL)
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
-    (folder / _MODEL / _DIGEST).write_text(_digest(folder / _MODEL))
 
 
 def load_toy(folder: Path) -> Toy:
     """Read the toy that `save_toy` wrote.
 
     Raises:
-        FileNotFoundError, ValueError: a file is missing, or is not what was written.
+        FileNotFoundError, UserError: a file is missing, is not readable, or is of no toy that can be drawn from.
     """
-    if not (folder / _MODEL).is_dir():
-        return _assemble(**load_tensors(folder / "toy.safetensors"))
-    if (folder / _MODEL / _DIGEST).read_bytes() != _digest(folder / _MODEL).encode():
-        raise ValueError(f"{folder / _MODEL} does not hold what was written")
-    with drawing_from(seeded(0)):  # SAELens draws vectors before it reads them
-        model = SyntheticModel.load_from_disk(folder / _MODEL)
-    return Toy(model.feature_dict, model.activation_generator, model)
+    path = folder / _MODEL if (folder / _MODEL).is_dir() else folder / "toy.safetensors"
+    with reading(path, "toy"):
+        toy = _read_model(path) if path.is_dir() else _assemble(**load_tensors(path))
+        require_finite({"activations": toy.embed(toy.sample(1, seeded(0)))}, path)
+    return toy
 
 
 def save_sample(feature_acts: Float[Tensor, "b f"], folder: Path) -> None:
-    """Write a toy's evaluation sample, `sample.safetensors`; raises as `save_toy` does."""
-    save_tensors({"feature_acts": feature_acts}, folder / "sample.safetensors")
+    """Write a toy's evaluation sample, `sample.safetensors`."""
+    save_file({"feature_acts": feature_acts}, folder / "sample.safetensors")
 
 
 def load_sample(toy: Toy, folder: Path) -> Sample:
     """Read the evaluation sample that `save_sample` wrote; raises as `load_toy` does."""
-    feature_acts = load_tensors(folder / "sample.safetensors")["feature_acts"]
-    return Sample(feature_acts, toy.embed(feature_acts))
+    path = folder / "sample.safetensors"
+    with reading(path, "sample of this toy"):
+        feature_acts = load_tensors(path)["feature_acts"]
+        return Sample(feature_acts, toy.embed(feature_acts))
+
+
+def _read_model(folder: Path) -> Toy:
+    with drawing_from(seeded(0)):  # SAELens draws vectors before it reads them
+        model = SyntheticModel.load_from_disk(folder)
+    return Toy(model.feature_dict, model.activation_generator, model)
 
 
 def _tensors(toy: Toy) -> dict[str, Tensor]:
@@ -202,11 +201,3 @@ def _embed(vectors: Float[Tensor, "f d"], feature_acts: Float[Tensor, "b f"]) ->
         with _quiet():
             return (feature_acts @ vectors).T.contiguous().T
     return (vectors.T @ feature_acts.T).T
-
-
-def _digest(folder: Path) -> str:
-    digest = sha256()
-    for path in sorted(folder.iterdir()):
-        if path.name != _DIGEST:
-            digest.update(path.name.encode() + sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

@@ -16,6 +16,7 @@ from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
 from sbw.pretrained.directory import plain
 from sbw.pretrained.listed import Listed, stated_l0
+from sbw.run.errors import UserError
 
 AUDIT = pa.schema(
     [
@@ -53,14 +54,14 @@ def in_directory(patterns: Sequence[str]) -> list[Listed]:
     """The SAEs of SAELens's directory whose `release/sae_id` a shell pattern matches.
 
     Raises:
-        ValueError: a pattern matches none.
+        UserError: a pattern matches none.
     """
     directory = get_pretrained_saes_directory()
     names = {f"{release}/{sae_id}": entry.expected_l0[sae_id] or stated_l0(entry.saes_map[sae_id])
              for release, entry in directory.items() for sae_id in entry.saes_map}  # fmt: skip
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(f"`audit.hub`: no SAE of SAELens's directory matches {pattern!r}, a release/sae_id")
+            raise UserError(f"`audit.hub`: no SAE of SAELens's directory matches {pattern!r}, a release/sae_id")
     return [
         Listed(name, None, l0) for name, l0 in names.items() if any(fnmatchcase(name, pattern) for pattern in patterns)
     ]
@@ -71,7 +72,7 @@ def audit(listed: Sequence[Listed]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of `AUDIT`, and those of `AGREEMENTS` for each two SAEs of one family and setting.
 
     Raises:
-        ValueError: an SAE cannot be loaded, or its L0 is not known.
+        UserError: an SAE cannot be loaded, or its L0 is not known.
     """
     saes = pd.DataFrame(
         [_row(one) for one in tqdm(listed, desc="audit", unit="SAE", disable=None)], columns=AUDIT.names
@@ -92,7 +93,7 @@ def _row(one: Listed) -> dict[str, Any]:
     setting = getattr(sae.cfg, "k", None) or details.get("k") or one.l0
     l0 = metadata.l0 or setting
     if l0 is None:
-        raise ValueError(f"the L0 of {one.name} is not known: name its folder after it, as in `l0_57`")
+        raise UserError(f"the L0 of {one.name} is not known: name its folder after it, as in `l0_57`")
     architecture, shape = metadata.training_architecture or sae.cfg.architecture(), f"{d_in} -> {sae.cfg.d_sae} latents"
     family = (architecture, shape, metadata.model_name, metadata.hook_name)
     c_dec = pairwise_cosine(sae.W_dec)

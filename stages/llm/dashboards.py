@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sbw.params import Llm
+from sbw.run.errors import UserError
 from sbw.run.outputs import whole_folder
 from sbw.run.stage import run
 
@@ -20,7 +21,7 @@ def main(llm: Llm) -> None:
     features = load_table(OUT / "features.parquet").query("sae == @focus").set_index("latent")
     firing = [latent for latent in shown.latents if features["feature_density"][latent] > 0]
     if not firing:
-        raise ValueError("`dashboards.latents`: none of them ever fires, choose others")
+        raise UserError("`dashboards.latents`: none of them ever fires, choose others")
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, shown.contexts)
     title = f"{focus}: {len(firing)} latents at {llm.hook} of {label(llm.model)}"

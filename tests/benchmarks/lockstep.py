@@ -19,7 +19,7 @@ from sae_lens.synthetic import train_toy_sae
 
 from sbw.lockstep.trainer import train_lockstep
 from sbw.run.loading import load_params
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes, processors
 from sbw.saes.untrained import initial_sae
 from sbw.synthesis.laws import build_toy
 from sbw.toy.generators import drawing_from, seeded
@@ -70,7 +70,7 @@ def gemm_floor(toy: Toy, steps: int) -> float:
     d, h = toy.features.hidden_dim, 50
     workers = processors()
 
-    def multiply() -> None:
+    def multiply(_: int) -> None:
         wide, narrow, weights = torch.zeros(d, BATCH), torch.zeros(h, BATCH), torch.zeros(h, d)
         for _ in range(steps):
             torch.mm(weights, wide, out=narrow)
@@ -79,7 +79,7 @@ def gemm_floor(toy: Toy, steps: int) -> float:
             torch.mm(narrow, wide.T, out=weights)
             torch.mm(narrow, wide.T, out=weights)
 
-    return _seconds(lambda: in_parallel([multiply] * workers)) / steps / workers
+    return _seconds(lambda: map_processes(multiply, range(workers))) / steps / workers
 
 
 def _seconds(function: Callable[[], object]) -> float:

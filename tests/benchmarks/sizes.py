@@ -23,7 +23,7 @@ from sae_lens.synthetic import SyntheticSAERunner, SyntheticSAERunnerConfig, tra
 
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params.toys import ToyParams
-from sbw.run.processes import in_parallel, processors
+from sbw.run.processes import map_processes, processors
 from sbw.saes.untrained import initial_sae
 from sbw.synthesis.laws import build_toy
 from sbw.toy.generators import drawing_from, seeded
@@ -60,7 +60,7 @@ def measured(subject: str, features: int) -> tuple[float, float]:
     run: dict[str, Callable[[], object]] = {
         "SyntheticSAERunner": partial(_runner, toy, initial_sae(k, d, features, 0), steps),
         "train_toy_sae": partial(_toy_loop, toy, initial_sae(k, d, features, 0), steps),
-        "GEMM limit": partial(in_parallel, [partial(_multiply, d, features, steps)] * processors()),
+        "GEMM limit": partial(map_processes, lambda _: _multiply(d, features, steps), range(processors())),
     }
     count = int(subject.split()[1]) if subject in LOCKSTEP else 1
     saes = [initial_sae(k, d, features, seed) for seed in range(count if subject in LOCKSTEP else 0)]

@@ -83,8 +83,8 @@ def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], m
     broken.write_bytes(whole[: len(whole) // 2])
     before = outputs(reproduced)
     message = refusal(reproduced, stage, monkeypatch)
-    assert str(Path(path).parent) in message
-    assert "is not a readable" in message
+    assert f": {Path(path).parent}" in message
+    assert " is not a readable " in message
     assert outputs(reproduced) == before
 
 

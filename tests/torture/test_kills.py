@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
+from sbw.run.processes import processors
 from tests.conftest import Clone, lock, stages_run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
@@ -48,6 +49,31 @@ def test_a_killed_run_ends_as_an_undisturbed_one(fresh: Clone, undisturbed: Clon
     assert all(reference[name] == entry for name, entry in lock(fresh).items())
     assert not list(fresh.root.rglob("*.partial"))
     print(f"life {life}: {kills} kills survived, {mended} broken locks of DVC removed")
+
+
+@pytest.mark.skipif(processors() < 2, reason="one processor trains alone")
+def test_a_training_ends_when_any_of_its_processes_is_killed(
+    fresh: Clone, life: int, torture: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.set_params({"sweep.seeds": [0, 1], "training.samples": 10**9})
+    fresh.stage_here(monkeypatch, "synthesize", "main")
+    for killed in range(3) if torture else [life % 3]:  # two that train, and one that draws for them
+        command = [sys.executable, "-m", "stages.sweep", "9"]
+        with subprocess.Popen(
+            command, cwd=fresh.root, env=fresh.environment, stderr=subprocess.PIPE, text=True
+        ) as stage:
+            while len(processes := _children(stage.pid)) < 3 and stage.poll() is None:
+                time.sleep(0.05)
+            os.kill(sorted(processes)[killed], signal.SIGKILL)
+            try:
+                _, printed = stage.communicate(timeout=60)
+            finally:
+                stage.kill()
+        assert (stage.returncode, printed) == (
+            1, "python -m stages.sweep: a process was killed, or ran out of memory\n"
+        )  # fmt: skip
+        assert not _running(fresh.root), "no process outlives the training"
+        assert not list((fresh.root / "data").rglob("sae/*")), "nothing is saved"
 
 
 def _repro(clone: Clone, targets: list[str], kill_after: float | None, draw: random.Random) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_direc
 
 from sbw.files import load_table, load_tensors, read_json
 from sbw.pretrained.listed import in_folder
-from sbw.run.errors import printable
+from sbw.run.errors import UserError, printable
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_sae
@@ -48,7 +48,7 @@ def test_nothing_that_executes_what_it_reads_is_used() -> None:
 
 def test_params_are_read_as_plain_yaml(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(f"k: !!python/object/apply:os.mkdir ['{tmp_path}/made']")
-    with pytest.raises(ValueError, match=r"params\.yaml"):
+    with pytest.raises(UserError, match=r"params\.yaml"):
         load_params(tmp_path)
     assert not (tmp_path / "made").exists()
 
@@ -80,7 +80,7 @@ def test_no_loader_unpickles(
 ) -> None:
     save_sae(initial_sae(5, 10, 8, 0), tmp_path)
     write(Executed(tmp_path / "made"), tmp_path / name)
-    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
+    with pytest.raises(UserError, match=re.escape(str(tmp_path))):
         load(tmp_path / name)
     assert not (tmp_path / "made").exists()
 

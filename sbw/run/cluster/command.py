@@ -8,6 +8,7 @@ from sbw.run.cluster import head
 from sbw.run.cluster.node import Job
 from sbw.run.cluster.plan import Plan, pipelines
 from sbw.run.cluster.progress import Progress
+from sbw.run.errors import UserError
 from sbw.run.loading import load_params
 
 LOGS = Path("cluster_logs")
@@ -27,7 +28,7 @@ def cluster(groups: Sequence[str], address: str, dry: bool) -> None:
         cells = head.plan(groups).cells if plan.upstream else plan.cells
         progress = run(cells, head.job(commit, remote, params), params, address)
         if progress.failed:
-            raise ValueError(
+            raise UserError(
                 f"{told_of(progress)}; mended, the same command goes on with them: {', '.join(progress.failed)}"
             )
         print(told_of(progress), flush=True)

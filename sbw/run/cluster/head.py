@@ -15,6 +15,7 @@ from sbw.params.cluster import Cluster
 from sbw.run.cluster.faults import explain
 from sbw.run.cluster.node import Job
 from sbw.run.cluster.plan import Plan, definition, make_plan, read_graph, uncached
+from sbw.run.errors import UserError
 
 DVC = [sys.executable, "-m", "dvc"]
 
@@ -42,7 +43,7 @@ def require_committed() -> str:
     """The commit that the machines are to run: HEAD, if it has all that is here but stages' outputs.
 
     Raises:
-        ValueError: it has not; the message lists what is missing.
+        UserError: it has not; the message lists what is missing.
     """
     outputs = {out["path"] for lock in locks().values() for out in _outputs(lock)}
     changed = [
@@ -53,7 +54,7 @@ def require_committed() -> str:
     missing = [path for path in changed if Path(path).name != "dvc.lock" and not _within(path, outputs)]
     if missing:
         names = "".join(f"\n  {path}" for path in missing[:20]) + ("\n  …" if len(missing) > 20 else "")
-        raise ValueError(f"other machines get what is committed; these files are not, or not as they are:{names}")
+        raise UserError(f"other machines get what is committed; these files are not, or not as they are:{names}")
     return git("rev-parse", "HEAD").strip()
 
 
@@ -61,23 +62,23 @@ def require_remote() -> Remote:
     """The default remote in the committed `.dvc/config`, checked as far as that goes without a request.
 
     Raises:
-        ValueError: there is none, or other machines could not use it.
+        UserError: there is none, or other machines could not use it.
     """
     config = configparser.ConfigParser()
     config.read_string("\n".join(line.strip() for line in git("show", "HEAD:.dvc/config").splitlines()))
     name = config.get("core", "remote", fallback=None)
     url = name and config.get(f"'remote \"{name}\"'", "url", fallback=None)
     if not name or not url:
-        raise ValueError(
+        raise UserError(
             "`.dvc/config` has no default remote in this commit: `dvc remote add --default NAME URL`, commit"
         )
     remote = Remote(name, url)
     if url.startswith("http"):
-        raise ValueError(f"the remote `{name}` is {url}: over HTTP DVC has no run cache, which is what carries results")
+        raise UserError(f"the remote `{name}` is {url}: over HTTP DVC has no run cache, which is what carries results")
     if remote.folder and not Path(url).is_absolute():
-        raise ValueError(f"the remote `{name}` is {url}: a folder that machines share needs an absolute path")
+        raise UserError(f"the remote `{name}` is {url}: a folder that machines share needs an absolute path")
     if remote.folder and not Path(url).is_dir():
-        raise ValueError(f"the remote `{name}` is {url}, which is no folder here: mounted?")
+        raise UserError(f"the remote `{name}` is {url}, which is no folder here: mounted?")
     return remote
 
 
@@ -85,7 +86,7 @@ def require_cached(plan: Plan) -> None:
     """See that a remote can carry the outputs of the cells, and what they and their sources read of each other.
 
     Raises:
-        ValueError: one of these has `cache: false`.
+        UserError: one of these has `cache: false`.
     """
     names = [*plan.cells, *plan.sources]
     paths = {name: Path(name.rpartition(":")[0] or "dvc.yaml") for name in names}
@@ -95,31 +96,31 @@ def require_cached(plan: Plan) -> None:
         kept_out = uncached(definition(documents[paths[name]], name))
         if missing := [path for path in kept_out if name in plan.cells or path in read]:
             where = f"`cache: false` in {paths[name]}"
-            raise ValueError(f"`{name}` keeps {', '.join(missing)} out of DVC's cache ({where}): no remote carries it")
+            raise UserError(f"`{name}` keeps {', '.join(missing)} out of DVC's cache ({where}): no remote carries it")
 
 
 def run_upstream(plan: Plan, remote: Remote) -> None:
     """Run what the cells depend on, and send it to the remote, which shows at once whether the remote takes anything.
 
     Raises:
-        ValueError: a stage failed, or the remote refused; the message says which and why.
+        UserError: a stage failed, or the remote refused; the message says which and why.
     """
     if plan.upstream:
         finish(plan.upstream)
     if plan.sources:
         printed, status = _run(["push", "--no-run-cache", *plan.sources])
         if status:
-            raise ValueError(f"the remote `{remote.name}` ({remote.url}): {explain(printed)}")
+            raise UserError(f"the remote `{remote.name}` ({remote.url}): {explain(printed)}")
 
 
 def finish(targets: Sequence[str]) -> None:
     """`dvc repro --pull`, shown as it goes: what the remote has is fetched, the rest is run here.
 
     Raises:
-        ValueError: it failed; DVC has said why.
+        UserError: it failed; DVC has said why.
     """
     if subprocess.run([*DVC, "repro", "--pull", *targets], check=False).returncode:
-        raise ValueError(f"`dvc repro --pull {' '.join(targets)}` failed: see above")
+        raise UserError(f"`dvc repro --pull {' '.join(targets)}` failed: see above")
 
 
 def job(commit: str, remote: Remote, params: Cluster) -> Job:
@@ -140,11 +141,11 @@ def dvc(*command: str) -> str:
     """What a DVC command prints.
 
     Raises:
-        ValueError: it failed; the message is DVC's own.
+        UserError: it failed; the message is DVC's own.
     """
     printed, status = _run(command)
     if status:
-        raise ValueError(f"`dvc {command[0]}`: {explain(printed)}")
+        raise UserError(f"`dvc {command[0]}`: {explain(printed)}")
     return printed
 
 
@@ -152,11 +153,11 @@ def git(*command: str) -> str:
     """What a git command prints.
 
     Raises:
-        ValueError: it failed; the message is git's own.
+        UserError: it failed; the message is git's own.
     """
     done = subprocess.run(["git", *command], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ValueError(f"`git {command[0]}`: {done.stderr.strip()}")
+        raise UserError(f"`git {command[0]}`: {done.stderr.strip()}")
     return done.stdout
 
 

@@ -77,7 +77,7 @@ def _run(job: Job, cell: str, lane: Lane, seconds: dict[str, float]) -> Outcome:
     with _timed(seconds, "prepare"):
         _prepare(job, lane)
     if job.shared_folder and not Path(job.shared_folder).is_dir():
-        return Outcome("remote", f"ERROR: the remote's folder {job.shared_folder} is not there: mounted?", seconds)
+        return Outcome("remote", f"ERROR: the remote's folder {job.shared_folder} was not found: mounted?", seconds)
     with _timed(seconds, "repro"):
         repro = _dvc(job, lane, "cache", "repro", "--single-item", "--pull", cell)
     ran, log = "Running stage '" in repro.stdout, repro.stdout

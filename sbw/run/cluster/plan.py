@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sbw.run.errors import UserError
+
 EDGE = re.compile(r'^"([^"]+)" -> "([^"]+)";?$', re.MULTILINE)
 NODE = re.compile(r'^"([^"]+)";?$', re.MULTILINE)
 Graph = dict[str, set[str]]
@@ -29,14 +31,14 @@ def read_graph(dot: str) -> Graph:
     """The graph that `dvc dag --dot` prints.
 
     Raises:
-        ValueError: there is no stage in it.
+        UserError: there is no stage in it.
     """
     graph: Graph = {name: set() for name in NODE.findall(dot)}
     for source, target in EDGE.findall(dot):
         graph.setdefault(source, set())
         graph.setdefault(target, set()).add(source)
     if not graph:
-        raise ValueError("`dvc dag --dot` shows no stages")
+        raise UserError("`dvc dag --dot` shows no stages")
     return graph
 
 
@@ -44,7 +46,7 @@ def make_plan(graph: Graph, stale: Mapping[str, Any], groups: Sequence[str]) -> 
     """The plan for all cells of some groups; `stale` has what `dvc status --json` lists, by name.
 
     Raises:
-        ValueError: a group is not in the pipeline, or one of its cells depends on a cell of another, so that
+        UserError: a group is not in the pipeline, or one of its cells depends on a cell of another, so that
             they cannot run at once.
     """
     members = [name for name in graph if any(is_member(name, group) for group in groups)]
@@ -53,7 +55,7 @@ def make_plan(graph: Graph, stale: Mapping[str, Any], groups: Sequence[str]) -> 
     sources = {name: _closure(graph, name) for name in members}
     for name in members:
         for source in sources[name] & set(members):
-            raise ValueError(f"`{name}` depends on `{source}`: name the group of one of them, then that of the other")
+            raise UserError(f"`{name}` depends on `{source}`: name the group of one of them, then that of the other")
     above = set().union(*sources.values())
     to_run = {name for name in graph if (_closure(graph, name) | {name}) & set(stale)}
     cells = [name for name in members if name in to_run]
@@ -82,17 +84,21 @@ def definition(document: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
     return entry.get("do", entry)
 
 
+def outputs(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The outputs that a stage's definition names, each with its options."""
+    outs = [out for kind in ("outs", "metrics", "plots") for out in body.get(kind, [])]
+    return {path: options for out in outs for path, options in (out.items() if isinstance(out, dict) else [(out, {})])}
+
+
 def uncached(body: Mapping[str, Any]) -> list[str]:
     """The outputs that a stage's definition keeps out of DVC's cache, so that no remote carries them."""
-    outs = [out for kind in ("outs", "metrics", "plots") for out in body.get(kind, [])]
-    options = [pair for out in outs if isinstance(out, dict) for pair in out.items()]
-    return [path for path, option in options if not option.get("cache", True)]
+    return [path for path, options in outputs(body).items() if not options.get("cache", True)]
 
 
 def _require_known(graph: Graph, group: str) -> None:
     if not any(is_member(name, group) for name in graph):
         known = sorted({name.partition("@")[0] for name in graph})
-        raise ValueError(f"`{group}` is not in the pipeline, which has: {', '.join(known)}")
+        raise UserError(f"`{group}` is not in the pipeline, which has: {', '.join(known)}")
 
 
 def _closure(graph: Graph, name: str) -> set[str]:

@@ -18,6 +18,7 @@ from sbw.run.cluster import node
 from sbw.run.cluster.faults import explain, last_lines
 from sbw.run.cluster.node import Job, Outcome, run_cell
 from sbw.run.cluster.progress import Progress
+from sbw.run.errors import UserError
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def connected(address: str) -> Iterator[None]:
     """Be part of a Ray cluster; `auto` is the one that this machine is part of. What still runs in the end is stopped.
 
     Raises:
-        ValueError: there is none.
+        UserError: there is none.
     """
     try:
         host, colon, port = address.rpartition("//")[2].rpartition(":")
@@ -33,7 +34,7 @@ def connected(address: str) -> Iterator[None]:
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(f"no Ray cluster at `{address}` (`ray start --head` begins one): {error}") from error
+        raise UserError(f"no Ray cluster at `{address}` (`ray start --head` begins one): {error}") from error
     for module in (sys.modules[__name__], node, workers):  # other machines cannot import what they have no copy of
         ray.cloudpickle.register_pickle_by_value(module)
     try:
@@ -55,7 +56,7 @@ def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, say: 
     A cell whose machine dies is begun anew, `params.tries` times in all. One that fails by its own fault stops none.
 
     Raises:
-        ValueError: the remote took or gave nothing. No cell was begun from then on; those that ran have come to an end,
+        UserError: the remote took or gave nothing. No cell was begun from then on; those that ran have come to an end,
             and their machines keep what they could not send.
     """
     run = _Run(job, params, logs, say, Progress(len(cells), time.monotonic()))
@@ -65,7 +66,7 @@ def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, say: 
         ready, _ = ray.wait(list(run.tasks), num_returns=1)
         run.take(ready[0])
     if run.cause:
-        raise ValueError(run.cause)
+        raise UserError(run.cause)
     return run.progress
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import styled
+from sbw.figures.style import save_figure, styled
 from sbw.run.loading import load_params
 from tests.conftest import ROOT
 
@@ -221,6 +222,16 @@ def drawn(name: str, tables: list[pd.DataFrame]) -> Figure:
     assert len(figure.TABLES) == len(tables)
     with styled():
         return figure.draw(*tables, **SHOWN.get(name, {}))
+
+
+def assert_same_bytes(draw: Callable[[], Figure], folder: Path) -> None:
+    """The figure drawn and saved twice is the same, and undated."""
+    for run in ("a", "b"):
+        save_figure(draw(), folder / f"{run}.svg", folder / f"{run}.pdf")
+    for kind in ("svg", "pdf"):
+        assert (folder / f"a.{kind}").read_bytes() == (folder / f"b.{kind}").read_bytes()
+    assert "<dc:date>" not in (folder / "a.svg").read_text()
+    assert b"/CreationDate" not in (folder / "a.pdf").read_bytes()
 
 
 def rule_of(axes: Axes) -> list[float]:

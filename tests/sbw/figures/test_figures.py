@@ -1,17 +1,20 @@
 """Each figure draws what its table holds, the same bytes each time, without LaTeX."""
 
-import re
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sbw.figures.style import save_figure
 from sbw.params.figures import FAMILIES
+from sbw.run.errors import UserError
+from tests.conftest import ROOT
 from tests.sbw.figures.drawn import (
     SHOWN,
     TABLES,
+    assert_same_bytes,
     correlations,
     cosines,
     drawn,
@@ -23,6 +26,8 @@ from tests.sbw.figures.drawn import (
     toy_features,
 )
 
+SLOW = {"torch", "scipy", "seaborn", "sae_lens"}
+
 
 def test_every_figure_is_tested() -> None:
     kinds = {"grid", "transition", "jumprelu", "mixing"}
@@ -31,12 +36,7 @@ def test_every_figure_is_tested() -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_same_table_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
-    for run in ("a", "b"):
-        save_figure(drawn(name, TABLES[name]()), tmp_path / f"{run}.svg", tmp_path / f"{run}.pdf")
-    for kind in ("svg", "pdf"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
-    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
-    assert not re.search(rb"/CreationDate", (tmp_path / "a.pdf").read_bytes())
+    assert_same_bytes(lambda: drawn(name, TABLES[name]()), tmp_path)
 
 
 def test_pretrained_l0_has_a_panel_a_selected_model() -> None:
@@ -55,7 +55,7 @@ def test_pretrained_l0_takes_any_number_of_models(models: int) -> None:
 
 
 def test_pretrained_l0_says_when_nothing_is_selected() -> None:
-    with pytest.raises(ValueError, match=r"no SAE is selected: `collect_l0\.models`"):
+    with pytest.raises(UserError, match=r"no SAE is selected: `collect_l0\.models`"):
         drawn("pretrained_l0", [pretrained()[0].assign(selected=False)])
 
 
@@ -114,3 +114,10 @@ def test_cosine_heatmaps_have_a_panel_a_k_of_the_first_seed() -> None:
     expected = np.vstack([np.eye(5), np.zeros(5)])
     np.testing.assert_allclose(figure.axes[0].collections[0].get_array().reshape(6, 5), expected)
     assert "seed 0" in figure.get_suptitle()
+
+
+def test_drawing_imports_nothing_slow() -> None:
+    names = ", ".join(f"sbw.figures.{path.stem}" for path in (ROOT / "sbw/figures").glob("*.py"))
+    code = f"import sys, stages.figures, sbw.files, {names}; print({SLOW} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

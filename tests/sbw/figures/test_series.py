@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from sbw.figures import series
+from sbw.run.errors import UserError
 
 SAES = pd.DataFrame(
     [
@@ -63,5 +64,5 @@ def test_public_saes_are_the_selected_ones() -> None:
 
 def test_no_public_sae_is_refused() -> None:
     saes = pd.DataFrame({"model": ["a"], "sae_id": ["0"], "l0": [5.0], "selected": [False]})
-    with pytest.raises(ValueError, match=r"no SAE is selected: `collect_l0\.models`"):
+    with pytest.raises(UserError, match=r"no SAE is selected: `collect_l0\.models`"):
         series.public(saes)

@@ -1,14 +1,19 @@
 """Harvested activations are the model's, of the tokens that are text, whoever counts the processors."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from sae_lens import ActivationsStore
+from safetensors.torch import save_file
 
 from sbw.llm import activations
 from sbw.llm.activations import contexts_with, harvest, load_activations, shuffled
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError
+from tests.conftest import ROOT
 from tests.tiny import CONTEXT, HOOK, WIDTH
 
 
@@ -37,7 +42,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
 ) -> None:
     written = []
     for count in (1, 3):
-        monkeypatch.setattr(activations, "processors", lambda count=count: count)
+        monkeypatch.setattr("sbw.run.processes.processors", lambda count=count: count)
         folder = tmp_path / str(count)
         folder.mkdir()
         fresh = activations.open_store(model, tiny / "corpus/train", HOOK, CONTEXT, batch_size=4)
@@ -48,13 +53,35 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
 
 
 def test_more_tokens_than_there_are_is_refused_with_their_number(model: Model, store: ActivationsStore) -> None:
-    with pytest.raises(ValueError, match=r"`harvest.tokens` must be at most \d+, all that the texts have"):
+    with pytest.raises(UserError, match=r"`harvest.tokens` must be at most \d+, all that the texts have"):
         contexts_with(store, special_tokens(model), 10**6)
 
 
 def test_a_folder_without_activations_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no activations"):
+    with pytest.raises(FileNotFoundError, match=r"\*\.safetensors"):
         load_activations(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's")
+def test_loading_them_takes_little_more_memory_than_they_have(tmp_path: Path) -> None:
+    megabytes, shards = 256, 16
+    for i in range(shards):
+        shard = torch.full(((megabytes << 18) // shards // 64, 64), float(i))
+        save_file({"activations": shard}, tmp_path / f"activations-{i:05d}.safetensors")
+    code = """
+import resource, sys
+from pathlib import Path
+from sbw.llm.activations import load_activations
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = load_activations(Path(sys.argv[1]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, *found[:: len(found) // 16, 0].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE
+    )
+    kilobytes, *values = map(float, done.stdout.split())
+    assert values == [float(i) for i in range(shards)]
+    assert 1.0 < kilobytes / 1024 / megabytes < 1.3
 
 
 def test_shuffled_gives_each_once_in_full_batches_and_in_the_order_of_the_seed() -> None:

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from sbw.llm.inspection import L0, Task, l0_histogram, own_loss, task_tokens, variants
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError
 from tests.tiny import HOOK, WIDTH, random_sae
 
 TASK = Task("John gave the bag to", " Mary")
@@ -63,7 +64,7 @@ def test_the_answer_must_be_one_token(model: Model) -> None:
     prompt, answer = task_tokens(model, TASK)
     assert prompt[0, 0] == model.tokenizer.bos_token_id
     assert model.tokenizer.decode([answer]) == " Mary"
-    with pytest.raises(ValueError, match=r"`inspect.answer` must be one token of the model, got 2: 'M', 'e'"):
+    with pytest.raises(UserError, match=r"`inspect.answer` must be one token of the model, got 2: 'M', 'e'"):
         task_tokens(model, Task("I gave it to", "Me"))
 
 

@@ -20,6 +20,7 @@ from sbw.metrics.projection import decoder_projections, nth_projections, samplin
 from sbw.metrics.reconstruction import reconstruction
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import RELATIVE_ERROR
+from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae
 from sbw.toy.generators import seeded
 from tests.tiny import random_sae
@@ -123,7 +124,7 @@ def test_seeds_of_a_k_are_compared_unless_there_are_too_many_latents(
 def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_processes(
     tables: dict[str, pd.DataFrame], folder: Path, x: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "processors", lambda: 1)
+    monkeypatch.setattr("sbw.run.processes.processors", lambda: 1)
     evals = pd.DataFrame({"ce_loss_score": [0.5, np.nan], "kl_div_score": 0.6, "ce_loss_with_sae": 3.0})
     for place, found in (("two", tables), ("one", measure(CELLS, folder, x, GROUPS, BINS))):
         (tmp_path / place).mkdir()
@@ -138,7 +139,7 @@ def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_process
 
 
 def test_more_contexts_than_there_are_are_refused(store: ActivationsStore, model: Model) -> None:
-    with pytest.raises(ValueError, match=r"`sweep\.contexts` must be at most \d+, all that .*, got 100000"):
+    with pytest.raises(UserError, match=r"`sweep\.contexts` must be at most \d+, all that .*, got 100000"):
         tokens_in(store, special_tokens(model), 100_000)
 
 

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from sbw.llm.model import Model, fetch_model, label, load_model, pick_dtype, require_hook, special_tokens
+from sbw.run.errors import UserError
 
 TOKENS = torch.tensor([[3, 5, 8, 13, 21, 34]])
 
@@ -45,25 +46,25 @@ def test_the_token_that_begins_a_context_is_special(model: Model) -> None:
 
 
 def test_a_hook_that_is_not_there_is_refused_with_its_neighbours(model: Model) -> None:
-    with pytest.raises(ValueError, match=r"`hook`: the model has no hook 'blocks.1.hook_x'; it has .*hook_out"):
+    with pytest.raises(UserError, match=r"`hook`: the model has no hook 'blocks.1.hook_x'; it has .*hook_out"):
         require_hook(model, "blocks.1.hook_x", "hook")
 
 
 @pytest.mark.parametrize(
     ("offline", "said"),
-    [("1", "HF_HUB_OFFLINE is set: unset it to allow the look-up"), ("0", "cannot be had from the hub: ")],
+    [("1", "HF_HUB_OFFLINE is set: unset it to allow the look-up"), ("0", "was not fetched from the hub: ")],
 )
 def test_a_hub_that_cannot_be_reached_is_said_so(
     offline: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
-    with pytest.raises(ValueError, match=f"`model`: 'nobody/nothing' is neither .*{said}"):
+    with pytest.raises(UserError, match=f"`model`: 'nobody/nothing' is neither .*{said}"):
         fetch_model("nobody/nothing", tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"`model`: the folder .* holds no model that can be read"):
+    with pytest.raises(UserError, match=r"`model`: the folder .* holds no model that can be read"):
         fetch_model(str(tmp_path), tmp_path / "out")
 
 

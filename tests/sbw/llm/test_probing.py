@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from sbw.files import save_table
-from sbw.llm import probing
 from sbw.llm.model import Model
 from sbw.llm.probing import (
     BASELINE,
@@ -22,6 +21,7 @@ from sbw.llm.probing import (
     require_datasets,
     write_activations,
 )
+from sbw.run.errors import UserError
 from tests.tiny import HOOK, random_sae
 
 DATASETS = ["119_us_state_TX", "41_truthqa_tf"]
@@ -89,7 +89,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
     folder: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = over_datasets(lambda split: [baseline(split, 1)], DATASETS, folder, 1, "baseline")
-    monkeypatch.setattr(probing, "processors", lambda: 1)
+    monkeypatch.setattr("sbw.run.processes.processors", lambda: 1)
     write_activations(DATASETS, model, HOOK, 32, LONGEST, tmp_path)
     one = over_datasets(lambda split: [baseline(split, 1)], DATASETS, tmp_path, 1, "baseline")
     for path in folder.iterdir():
@@ -100,7 +100,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
 
 
 def test_a_dataset_that_is_not_there_is_refused_by_its_key() -> None:
-    with pytest.raises(ValueError, match=r"`probing\.datasets\[1\]` must be one of: .*5_hist_fig_ismale.*got 'x'"):
+    with pytest.raises(UserError, match=r"`probing\.datasets\[1\]` must be one of: .*5_hist_fig_ismale.*got 'x'"):
         require_datasets(["41_truthqa_tf", "x"])
 
 

@@ -7,6 +7,7 @@ from sae_lens.evals import get_saes_from_regex
 
 from sbw.llm.model import Model
 from sbw.llm.subjects import MATCH_COLUMNS, matching, require_fit, subjects
+from sbw.run.errors import UserError
 from tests.tiny import random_sae
 
 
@@ -18,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_two_saes_of_one_name_are_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"must have different names, got more than one k_20"):
+    with pytest.raises(UserError, match=r"must have different names, got more than one k_20"):
         subjects(folder, [str(folder / "k_20")], "", ".*")
 
 
@@ -32,9 +33,9 @@ def test_the_directory_is_matched_as_by_saelens() -> None:
 
 
 def test_nothing_that_matches_is_refused() -> None:
-    with pytest.raises(ValueError, match="no SAE of SAELens's directory matches release 'gpt2' and SAE 'x'"):
+    with pytest.raises(UserError, match="no SAE of SAELens's directory matches release 'gpt2' and SAE 'x'"):
         matching("gpt2", "x")
-    with pytest.raises(ValueError, match="is not a regular expression"):
+    with pytest.raises(UserError, match="is not a regular expression"):
         matching("(", "x")
 
 
@@ -48,8 +49,8 @@ def test_an_sae_of_another_model_is_refused(model: Model) -> None:
     sae = random_sae()
     require_fit(sae, "mine", model)
     sae.cfg.d_in = 32
-    with pytest.raises(ValueError, match=r"mine takes activations 32 wide, of tiny; those of `model` are 16"):
+    with pytest.raises(UserError, match=r"mine takes activations 32 wide, of tiny; those of `model` are 16"):
         require_fit(sae, "mine", model)
     sae.cfg.metadata.hook_name = "blocks.9.hook_out"
-    with pytest.raises(ValueError, match=r"`hook_name of mine`: the model has no hook 'blocks.9.hook_out'"):
+    with pytest.raises(UserError, match=r"`hook_name of mine`: the model has no hook 'blocks.9.hook_out'"):
         require_fit(sae, "mine", model)

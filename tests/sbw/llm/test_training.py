@@ -7,7 +7,6 @@ import torch
 from sae_lens import SAE
 from torch import Tensor
 
-from sbw.llm import training
 from sbw.llm.activations import shuffled
 from sbw.llm.training import Recipe, Source, initial, train_saes
 from sbw.lockstep.trainer import train_lockstep
@@ -76,7 +75,7 @@ def test_its_metadata_say_what_anybody_needs(trained: Path) -> None:
 def test_bytes_do_not_depend_on_the_number_of_processes(
     trained: Path, activations: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "processors", lambda: 1)
+    monkeypatch.setattr("sbw.run.processes.processors", lambda: 1)
     train_saes(RECIPES, PARAMS, activations, SOURCE, lambda name: tmp_path / name)
     for path in trained.rglob("*.*"):
         assert (tmp_path / path.relative_to(trained)).read_bytes() == path.read_bytes()

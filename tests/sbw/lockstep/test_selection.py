@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sbw.lockstep.selection import KthLargest
+from sbw.lockstep.selection import KthLargest, kth_on_device
 from sbw.toy.generators import seeded
 
 
@@ -21,6 +21,7 @@ def test_is_what_sorting_finds(values: np.ndarray, last: float, data: st.DataObj
     kth_largest = KthLargest(reach=0.5)
     kth_largest.last = last
     value, cut, surplus = kth_largest(torch.from_numpy(values), k)
+    assert kth_on_device(torch.from_numpy(values), k) == (value, cut, surplus)
     assert value == np.sort(values)[::-1][k - 1]
     assert (values > cut).sum() == k + surplus
     assert (values > value).sum() < k
@@ -34,3 +35,11 @@ def test_follows_values_that_drift_and_jump(dtype: torch.dtype) -> None:
         found = kth_largest(values * scale, 700)
         assert found.value == (values * scale).flatten().topk(700).values[-1].item()
         assert found.surplus == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_device_selects_as_the_cpu_does(dtype: torch.dtype) -> None:
+    values = torch.randn(50, 64, generator=seeded(1), dtype=dtype)
+    values[7] = values[8]  # ties
+    for k in range(1, values.numel(), 97):
+        assert kth_on_device(values, k) == KthLargest()(values, k)

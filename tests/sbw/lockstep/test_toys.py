@@ -12,6 +12,7 @@ from sae_lens.synthetic import train_toy_sae
 from sbw.lockstep.toys import progress, train_cells, train_on_toy
 from sbw.lockstep.trainer import CurvePoint
 from sbw.params.training import Training
+from sbw.run.errors import UserError
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.experiments.cell import Cell
@@ -92,7 +93,7 @@ def test_the_sae_that_diverges_is_named_and_nothing_is_saved(toy: Toy, train: Tr
         Cell({"k": 5, "seed": seed}, sae, toy, stream_seed=0, samples=2_560)
         for seed, sae in ((0, partial(initial_sae, 5, 100, 50, 0)), (1, spoilt))
     ]
-    with pytest.raises(ValueError, match=r"^sweep k=5: k=5/seed=1 was stopped at step 1: its weights hold NaN or Inf$"):
+    with pytest.raises(UserError, match=r"^sweep k=5: k=5/seed=1 was stopped at step 1: its weights hold NaN or Inf$"):
         train_cells(cells, train, lambda cell: tmp_path / cell.folder, "sweep k=5")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,5 +1,9 @@
 """What the fast trainer promises beside its arithmetic."""
 
+import itertools
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +13,7 @@ from sae_lens.saes.sae import TrainStepInput
 
 from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import CHUNK, STEER_EVERY, CurvePoint, Layout, train_lockstep
+from sbw.run.errors import UserError
 from sbw.saes.untrained import initial_sae
 from sbw.toy.model import Toy
 from tests.sbw.lockstep.trainers import (
@@ -163,3 +168,30 @@ def test_a_weight_that_is_not_finite_is_found_before_training(
 def test_a_diverging_rate_is_reported(toy: Toy, make: Callable[[float], SAE], lr: float) -> None:
     with pytest.raises(Diverged, match=r"training diverged, try a lower `training\.lr`"):
         train_lockstep([make(5)], iter(batches(toy, 100)), steps=100, lr=lr)
+
+
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize(("processes", "failing"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
+def test_an_sae_that_diverges_ends_the_training_whichever_process_has_it(
+    toy: Toy, processes: int, failing: int
+) -> None:
+    saes = [jumprelu(1e30 if i == failing else 0.1, l0_warm_up_steps=0) for i in range(3)]
+    data = itertools.repeat(batches(toy, 1)[0])  # for more steps than anybody waits for
+    with pytest.raises(Diverged, match=rf"^SAE {failing} was stopped at step \d+: .*training diverged"):
+        train_lockstep(saes, data, steps=10**9, lr=LR, processes=processes)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize(("processes", "killed"), [(2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3)])
+def test_a_process_that_is_killed_ends_the_training_whichever_it_is(toy: Toy, processes: int, killed: int) -> None:
+    def kill(*_: object) -> None:
+        trainers_and_drawer = sorted(process.pid or 0 for process in multiprocessing.active_children())
+        assert len(trainers_and_drawer) == processes + 1
+        os.kill(trainers_and_drawer[killed], signal.SIGKILL)
+
+    saes = [batchtopk(5, seed=seed) for seed in range(3)]
+    data = itertools.repeat(batches(toy, 1)[0])
+    with pytest.raises(UserError, match=r"^a process was killed, or ran out of memory$"):
+        train_lockstep(saes, data, steps=10**9, lr=LR, processes=processes, on_chunk=kill)
+    assert multiprocessing.active_children() == []

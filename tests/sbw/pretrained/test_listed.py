@@ -1,4 +1,4 @@
-"""Anybody's SAEs are found, named and loaded; what cannot be is said."""
+"""SAEs are found, named and loaded, or refused by their names."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from sae_lens import SAE
 
 from sbw.pretrained.listed import Listed, in_folder, stated_l0
+from sbw.run.errors import UserError
 from tests.tiny import random_sae
 
 HUB = "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical"
@@ -25,8 +26,11 @@ def test_saes_are_found_at_any_depth_in_the_order_of_their_numbers(folder: Path)
 
 
 def test_a_folder_without_saes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds no SAELens SAE: no folder in it has a cfg\.json"):
+    with pytest.raises(UserError, match=r"holds no SAELens SAE: no folder in it has a cfg\.json"):
         in_folder(tmp_path)
+    with pytest.raises(FileNotFoundError) as missing:
+        in_folder(tmp_path / "nowhere")
+    assert missing.value.filename == str(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -51,11 +55,11 @@ def test_a_hub_that_cannot_be_reached_names_what_to_download(monkeypatch: pytest
     monkeypatch.setattr(SAE, "from_pretrained", unreachable)
     file = "layer_12/width_16k/average_l0_82 of google/gemma-scope-2b-pt-res"
     message = f"{HUB} cannot be fetched .*unset HF_HUB_OFFLINE .* download {file} .*no route"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         Listed(HUB, None, 50.0).load()
 
 
 def test_a_hub_that_may_not_be_asked_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match="cannot be fetched from the Hugging Face hub: unset HF_HUB_OFFLINE"):
+    with pytest.raises(UserError, match="cannot be fetched from the Hugging Face hub: unset HF_HUB_OFFLINE"):
         Listed("gpt2-small-res-jb/blocks.7.hook_resid_pre", None, None).load()

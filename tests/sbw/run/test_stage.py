@@ -1,12 +1,21 @@
 """Outputs are whole or not there at all; what is missing is named."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from dvc.repo import Repo
 
+from sbw.run.errors import UserError
 from sbw.run.outputs import whole, whole_folder
-from sbw.run.stage import one_of
-from tests.conftest import Clone
+from sbw.run.stage import one_line_errors, one_of
+from sbw.run.writers import writer_of
+from sbw.saes.disk import save_sae
+from sbw.saes.untrained import initial_sae
+from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import refusal
 
 
@@ -52,26 +61,88 @@ def test_a_folder_replaces_the_old_one_and_what_a_killed_run_left(tmp_path: Path
 
 def test_one_of_lists_what_is_allowed() -> None:
     assert one_of("toy", "main", ["main", "small"]) == "main"
-    with pytest.raises(ValueError, match="`toy` must be one of: main, small, got 'big'"):
+    with pytest.raises(UserError, match="`toy` must be one of: main, small, got 'big'"):
         one_of("toy", "big", ["main", "small"])
 
 
+def _pivoted_twice() -> None:
+    pd.DataFrame({"k": [9, 9], "seed": [0, 0], "loss": [1, 2]}).pivot(index="k", columns="seed", values="loss")
+
+
 @pytest.mark.parametrize(
-    ("stage", "missing"),
+    ("fault", "kind", "message"),
     [
-        ("train", "data/toy/main/toy.safetensors"),
-        ("figures sweep", "data/metrics/sweep/projections.parquet"),
-        ("report", "data/toy/main/stats.json"),
-        ("llm.harvest", "data/llm/model"),
+        (lambda: np.ones(2) + np.ones(3), ValueError, "operands could not be broadcast"),
+        (_pivoted_twice, ValueError, "Index contains duplicate entries"),
+        (lambda: {}["k"], KeyError, "k"),
+        (lambda: os.read(-1, 1), OSError, "Bad file descriptor"),
     ],
 )
-def test_what_other_stages_make_is_named_when_it_is_missing(
-    checkout: Clone, stage: str, missing: str, monkeypatch: pytest.MonkeyPatch
+def test_a_fault_of_ours_keeps_its_traceback(fault: Callable[[], object], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message), one_line_errors("sbw"):
+        fault()
+
+
+def _one_line(block: Callable[[], object]) -> object:
+    with pytest.raises(SystemExit) as end, one_line_errors("sbw"):
+        block()
+    return end.value.code
+
+
+def test_a_users_mistake_and_what_a_file_system_says_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert _one_line(lambda: one_of("toy", "big", ["main"])) == "sbw: `toy` must be one of: main, got 'big'"
+    assert _one_line((tmp_path / "nowhere").read_text) == f"sbw: {tmp_path}/nowhere: not found"
+    assert _one_line((tmp_path / "file/x").read_text) == f"sbw: {tmp_path}/file/x: Not a directory"
+
+
+def test_a_full_disk_names_the_output_and_not_what_is_written_first(tmp_path: Path) -> None:
+    def fill() -> None:
+        with whole_folder(tmp_path / "full"), Path("/dev/full").open("w") as full:
+            full.write("x" * 100_000)
+
+    with pytest.raises(UserError, match=f"^{tmp_path}/full: could not be written: No space left on device$"):
+        fill()
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing", "by"),
+    [
+        ("train", "data/toy/main/toy.safetensors", "synthesize"),
+        ("figures tradeoff data/metrics/sweep tradeoff", "data/metrics/sweep/saes.parquet", "evaluate"),
+        ("report", "data/toy/main/stats.json", "synthesize"),
+        ("llm.harvest", "data/llm/model", "stages/llm/dvc.yaml:fetch"),
+    ],
+)
+def test_a_missing_output_is_named_with_the_stage_that_makes_it(
+    fresh: Clone, stage: str, missing: str, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = f": {missing} is not there; `dvc repro` runs the stages that make it"
-    assert refusal(checkout, stage.split(), monkeypatch).endswith(told)
+    fresh.add_pipeline("stages/llm/dvc.yaml")
+    message = refusal(fresh, stage.split(), monkeypatch)
+    assert message.endswith(f": {missing}: not found; `dvc repro {by}` makes it")
+
+
+def test_a_missing_file_of_the_users_is_named_alone(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh.set_params({"audit.folder": "data/my_saes"})
+    assert refusal(fresh, ["audit"], monkeypatch).endswith(": data/my_saes: not found")
+    (fresh.root / "data/my_saes/l0=5").mkdir(parents=True)
+    save_sae(initial_sae(5, 10, 8, 0), fresh.root / "data/my_saes/l0=5")
+    weights = "data/my_saes/l0=5/sae_weights.safetensors"
+    (fresh.root / weights).unlink()
+    assert refusal(fresh, ["audit"], monkeypatch).endswith(f": {weights}: not found")
 
 
 def test_a_missing_file_of_params_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     (fresh.root / "params.yaml").unlink()
-    assert refusal(fresh, ["train"], monkeypatch).endswith(": params.yaml is not there")
+    assert refusal(fresh, ["train"], monkeypatch).endswith(": params.yaml: not found")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_stage_is_named_as_the_writer_of_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with Repo(str(ROOT)) as repo:
+        group = {stage.addressing.partition("@")[0]: stage for stage in repo.index.stages}
+    for name, one in group.items():
+        *_, last = (out for out in one.outs if not out.metric)  # some of which are templates as a whole
+        assert writer_of(f"{last}/x") == name
+    assert writer_of("data/my_saes") is None

@@ -9,6 +9,7 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from sbw.params.toys import RandomCorrelation, ToyParams
+from sbw.run.errors import UserError
 from sbw.run.loading import load_params
 from sbw.synthesis.laws import build_toy, random_correlation_matrix
 from sbw.toy.generators import seeded
@@ -214,7 +215,7 @@ def test_more_features_than_dimensions_overlap_less_where_made_orthogonal() -> N
     ],
 )
 def test_refusals_name_the_key(laws: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(UserError, match=re.escape(message)):
         toy_of(**laws)
 
 

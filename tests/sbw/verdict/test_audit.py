@@ -8,6 +8,7 @@ import torch
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
 from sbw.pretrained.listed import Listed, in_folder
+from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
 from sbw.verdict.audit import AGREEMENTS, AUDIT, audit, in_directory
@@ -60,13 +61,13 @@ def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(fol
 
 def test_an_l0_that_is_not_known_is_refused(tmp_path: Path) -> None:
     jumprelu(tmp_path / "mine/first")
-    with pytest.raises(ValueError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):
+    with pytest.raises(UserError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):
         audit(in_folder(tmp_path / "mine"))
 
 
 def test_a_broken_sae_is_named(folder: Path) -> None:
     (folder / "k3/seed1/sae_weights.safetensors").write_bytes(b"broken")
-    with pytest.raises(ValueError, match="k3/seed1 is not a readable SAELens folder"):
+    with pytest.raises(UserError, match="k3/seed1 is not a readable SAELens folder"):
         audit(in_folder(folder))
 
 
@@ -78,7 +79,7 @@ def test_patterns_choose_from_the_directory() -> None:
 
 
 def test_a_pattern_that_matches_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`audit\.hub`: no SAE of SAELens's directory matches 'gemma/none'"):
+    with pytest.raises(UserError, match=r"`audit\.hub`: no SAE of SAELens's directory matches 'gemma/none'"):
         in_directory(["gemma/none"])
 
 

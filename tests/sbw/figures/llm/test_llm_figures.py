@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import comparison, consistency, cosine, density, l0, scatter
-from sbw.figures.style import save_figure, styled
+from sbw.figures.style import styled
+from tests.sbw.figures.drawn import assert_same_bytes
 
 SAES = ["k_5", "k_50", "jumprelu"]
 
@@ -62,10 +63,7 @@ def drawn(name: str) -> Figure:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_same_tables_give_the_same_bytes(name: str, tmp_path: Path) -> None:
-    for run in ("a", "b"):
-        save_figure(drawn(name), tmp_path / f"{run}.svg", tmp_path / f"{run}.pdf")
-    for kind in ("svg", "pdf"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    assert_same_bytes(lambda: drawn(name), tmp_path)
 
 
 def test_l0_has_a_panel_an_sae_with_all_its_tokens_and_its_mean() -> None:

@@ -10,8 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
-from sbw.figures.style import save_figure, styled
+from sbw.figures.style import styled
 from sbw.llm.sweep import Recommended
+from tests.sbw.figures.drawn import assert_same_bytes
 
 KS, SEEDS = [5.0, 40.0, 300.0], [0, 1]
 VERDICT, NONE = Recommended(40.0, 20.0, 80.0), Recommended(None, None, None)
@@ -67,10 +68,7 @@ def drawn(name: str, verdict: Recommended = VERDICT) -> Figure:
 
 @pytest.mark.parametrize("name", ["metrics", "probing", "projections", "densities"])
 def test_the_same_tables_give_the_same_bytes(name: str, tmp_path: Path) -> None:
-    for run in ("a", "b"):
-        save_figure(drawn(name), tmp_path / f"{run}.svg", tmp_path / f"{run}.pdf")
-    for kind in ("svg", "pdf"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    assert_same_bytes(lambda: drawn(name), tmp_path)
 
 
 def test_metrics_are_drawn_at_the_mean_measured_l0_with_the_recommended_one() -> None:

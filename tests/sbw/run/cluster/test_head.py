@@ -10,6 +10,7 @@ from sbw.run.cluster import head
 from sbw.run.cluster.head import Remote
 from sbw.run.cluster.plan import Plan
 from sbw.run.cluster.ray_tasks import connected
+from sbw.run.errors import UserError
 from tests.conftest import Clone
 from tests.sbw.run.cluster.conftest import CREDENTIALS, NO_CREDENTIALS, set_remote
 from tests.torture.test_disk import IN_A_NAMESPACE, MAY_MOUNT
@@ -50,7 +51,7 @@ def test_what_is_not_committed_is_listed_but_for_outputs_and_locks(here: Clone, 
 )
 def test_remotes_that_other_machines_cannot_use(here: Clone, url: str, message: str) -> None:
     set_remote(here, url)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         head.require_remote()
 
 
@@ -59,7 +60,7 @@ def test_no_remote(here: Clone) -> None:
     here.run("git", "show", "HEAD:.dvc/config")
     (here.root / ".dvc/config").write_text("[core]\n    analytics = false\n")
     here.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qam", "none")
-    with pytest.raises(ValueError, match="has no default remote in this commit: `dvc remote add --default NAME URL`"):
+    with pytest.raises(UserError, match="has no default remote in this commit: `dvc remote add --default NAME URL`"):
         head.require_remote()
 
 
@@ -85,7 +86,7 @@ def test_a_source_may_keep_out_of_the_cache_what_no_cell_reads(here: Clone) -> N
     pipeline.write_text(pipeline.read_text().replace("- data/source\n", kept_out, 1))
     head.require_cached(CELLS)
     pipeline.write_text(pipeline.read_text().replace("- data/source\n", "- data/source:\n          cache: false\n", 1))
-    with pytest.raises(ValueError, match="`source` keeps data/source out of DVC's cache"):
+    with pytest.raises(UserError, match="`source` keeps data/source out of DVC's cache"):
         head.require_cached(CELLS)
 
 
@@ -101,7 +102,7 @@ def test_a_remote_that_takes_nothing_is_seen_before_any_cell_runs(
     monkeypatch.setenv("HOME", str(here.root))
     set_remote(here, "s3://results/sbw", "http://127.0.0.1:9")
     subprocess.run([*head.DVC, "repro", "source"], check=True, capture_output=True)
-    with pytest.raises(ValueError, match=rf"the remote `results` \(s3://results/sbw\): {cause}"):
+    with pytest.raises(UserError, match=rf"the remote `results` \(s3://results/sbw\): {cause}"):
         head.run_upstream(CELLS, head.require_remote())
 
 
@@ -119,5 +120,5 @@ def test_a_full_remote_is_seen_before_any_cell_runs(here: Clone, tmp_path: Path)
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "nowhere"])
 def test_an_address_without_a_cluster_is_refused(address: str) -> None:
-    with pytest.raises(ValueError, match=f"no Ray cluster at `{address}`"), connected(address):
+    with pytest.raises(UserError, match=f"no Ray cluster at `{address}`"), connected(address):
         pass

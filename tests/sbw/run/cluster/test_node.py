@@ -43,7 +43,7 @@ def test_a_remote_that_takes_nothing_costs_no_result(
     assert (diary / "ended").read_text().split() == ["1"], "what had been computed was sent, not computed again"
 
     shared.rename(tmp_path / "unmounted")
-    assert "is not there: mounted?" in explain(_outcome(job).log)
+    assert "was not found: mounted?" in explain(_outcome(job).log)
 
 
 def _outcome(job: Job) -> Outcome:

@@ -3,6 +3,7 @@
 import pytest
 
 from sbw.run.cluster.plan import Graph, definition, is_member, make_plan, pipelines, read_graph, uncached
+from sbw.run.errors import UserError
 
 DOT = """strict digraph {
 "synthesize@main";
@@ -50,17 +51,17 @@ def test_nothing_stale_is_nothing_to_do(graph: Graph) -> None:
 
 
 def test_groups_that_depend_on_each_other_are_refused(graph: Graph) -> None:
-    with pytest.raises(ValueError, match=r"`figures@tradeoff` depends on `sweep@\d+`: name the group of one"):
+    with pytest.raises(UserError, match=r"`figures@tradeoff` depends on `sweep@\d+`: name the group of one"):
         make_plan(graph, {}, ["sweep", "figures"])
 
 
 def test_an_unknown_group_is_refused_with_those_that_there_are(graph: Graph) -> None:
-    with pytest.raises(ValueError, match=r"`swep` is not in the pipeline, which has: evaluate, figures, sweep, synth"):
+    with pytest.raises(UserError, match=r"`swep` is not in the pipeline, which has: evaluate, figures, sweep, synth"):
         make_plan(graph, {}, ["swep"])
 
 
 def test_a_pipeline_without_stages_is_refused() -> None:
-    with pytest.raises(ValueError, match="shows no stages"):
+    with pytest.raises(UserError, match="shows no stages"):
         read_graph("strict digraph {\n}\n")
 
 
