@@ -2,11 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sbw.params.base import Count, Folder, Name, Positive, Section, Seed, Share, require
 from sbw.params.data import Recommend
-from sbw.params.training import AsDvcWrites, Seeds
+from sbw.params.training import Seeds
+
+
+def _as_dvc_writes(k: Any) -> Any:
+    whole = isinstance(k, float) and k.is_integer()
+    require(not whole, f"must be written as an integer, as DVC names its folder, got {k}")
+    return k
 
 
 class Corpus(Section):
@@ -108,7 +114,7 @@ class Texts(Section):
 
 
 class LlmSweep(Section):
-    ks: Annotated[list[Annotated[Positive, AsDvcWrites]], Field(min_length=1)]
+    ks: Annotated[list[Annotated[Positive, BeforeValidator(_as_dvc_writes)]], Field(min_length=1)]
     """Active latents a token to train for; what comes out is measured."""
     seeds: Seeds
     """Seeds of the initial weights, an SAE each at every k; the order of the activations is that of `train.seed`."""

@@ -1,25 +1,15 @@
 """The sections that train SAEs: `training`, `train`, `sweep` and what `experiments` holds."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
 from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 
 Ks = Annotated[list[float], Field(min_length=1)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
-
-
-def _as_dvc_writes(k: Any) -> Any:
-    whole = isinstance(k, float) and k.is_integer()
-    require(not whole, f"must be written as an integer, as DVC names its folder, got {k}")
-    return k
-
-
-AsDvcWrites = BeforeValidator(_as_dvc_writes)
-"""Of a k that DVC puts into the name of a folder: 9, not 9.0."""
 
 
 class Training(Section):

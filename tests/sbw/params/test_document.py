@@ -152,7 +152,7 @@ def test_refusal_names_the_key_and_what_is_allowed(tmp_path: Path, old: str, new
     ("key", "value", "message"),
     [
         ("experiments", {}, "`experiments` Dictionary should have at least 1 item"),
-        ("sweep.toy", "five", "`sweep.ks[5]` must be at most the features of `toys.five` (5), got 6"),
+        ("sweep.toy", "five", "`sweep.cells.low[5]` must be at most the features of `toys.five` (5), got 6"),
         ("experiments.transition.toy", "five", "`experiments.transition.ramps[0].k` must be at most the features of"),
         ("sweep.d_sae", 2, "`sweep.d_sae` must be greater than or equal to 3, got 2"),
     ],
