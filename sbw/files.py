@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import load_file
 from torch import Tensor
 
-from sbw.run.errors import UserError, reading
+from sbw.run.errors import UserError, reading, require_finite
 
 
 def column(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -51,17 +51,6 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         tensors = load_file(path)
         require_finite(tensors, path)
     return tensors
-
-
-def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
-    """Refuse what was read of `path`, if it has a value that is not finite.
-
-    Raises:
-        UserError: it has; the message names the tensor.
-    """
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise UserError(f"{path} holds NaN or Inf in `{name}`")
 
 
 def read_json(path: Path) -> dict[str, Any]:
