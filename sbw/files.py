@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 if TYPE_CHECKING:
     from torch import Tensor  # not otherwise: a stage that draws needs tables alone, and torch takes seconds to import
 
-from sbw.run.errors import UserError, reading
+from sbw.run.errors import UserError, reading, require_finite
 
 
 def column(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -55,17 +55,6 @@ def load_tensors(path: Path) -> dict[str, "Tensor"]:
         tensors = load_file(path)
         require_finite(tensors, path)
     return tensors
-
-
-def require_finite(tensors: "dict[str, Tensor]", path: Path) -> None:
-    """Refuse what was read of `path`, if it has a value that is not finite.
-
-    Raises:
-        UserError: it has; the message names the tensor.
-    """
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise UserError(f"{path} holds NaN or Inf in `{name}`")
 
 
 def folder_of(keys: Mapping[str, float]) -> str:

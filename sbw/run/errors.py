@@ -2,9 +2,10 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class UserError(Exception):
@@ -36,6 +37,17 @@ def reading(path: Path, form: str) -> Iterator[None]:
 def not_found(path: Path | str) -> FileNotFoundError:
     """The error that says that there is no file or folder `path`."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
+    """Refuse what was read of `path`, if one of the tensors has a value that is not finite.
+
+    Raises:
+        UserError: one has; the message names it.
+    """
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path} holds NaN or Inf in `{name}`")
 
 
 def printable(text: str, longest: int = 2000) -> str:

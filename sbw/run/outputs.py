@@ -54,13 +54,9 @@ def write_json(document: dict[str, Any], path: Path) -> None:
 
 def _refusal(error: OSError | SafetensorError, partial: Path) -> str | None:
     """Why the disk took no more of `partial`, if that is what the error says; libraries name no file, or a part."""
-    if isinstance(error, OSError):
-        ours = error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(partial)
-        number = error.errno if ours else None
-    else:
-        said = re.search(r"os error (\d+)", str(error))
-        number = int(said[1]) if said else None
-    return os.strerror(number) if number in _OF_THE_DISK else None
+    number = re.search(r"(?:Errno|os error) (\d+)", str(error))
+    of_another_file = getattr(error, "filename", None) and str(partial) not in str(error)
+    return os.strerror(int(number[1])) if number and int(number[1]) in _OF_THE_DISK and not of_another_file else None
 
 
 def _put(partial: Path, path: Path) -> None:

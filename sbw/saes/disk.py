@@ -6,8 +6,7 @@ from typing import Any
 
 from sae_lens import SAE, TrainingSAE
 
-from sbw.files import require_finite
-from sbw.run.errors import reading
+from sbw.run.errors import reading, require_finite
 
 
 def save_sae(sae: TrainingSAE[Any], folder: Path) -> None:

@@ -17,8 +17,8 @@ from sae_lens.synthetic import ActivationGenerator, FeatureDictionary, Synthetic
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sbw.files import load_tensors, require_finite
-from sbw.run.errors import reading
+from sbw.files import load_tensors
+from sbw.run.errors import reading, require_finite
 from sbw.toy.generators import drawing_from, seeded
 
 MASSIVE = 4096

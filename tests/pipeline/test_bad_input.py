@@ -37,12 +37,6 @@ def test_repro_refuses_a_bad_value_and_leaves_the_old_results_to_checkout(
     assert outputs(reproduced) == before
 
 
-def test_missing_key_is_named(reproduced: Clone) -> None:
-    params = reproduced.root / "params.yaml"
-    params.write_text(params.read_text().replace("  lr: 0.0003", "").replace("  lr: 3.0e-4", ""))
-    assert "`training.lr` is missing" in reproduced.dvc("repro", ok=False)
-
-
 def test_broken_yaml_is_named_by_dvc_and_by_the_stages(fresh: Clone) -> None:
     before = outputs(fresh)
     (fresh.root / "params.yaml").write_text("k: [11\n")
@@ -59,12 +53,6 @@ def refusal(clone: Clone, stage: list[str], monkeypatch: pytest.MonkeyPatch) -> 
         clone.stage_here(monkeypatch, *stage)
     assert isinstance(end.value.code, str), "a message makes the exit status 1"
     return end.value.code
-
-
-def test_missing_dependency_is_named(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = outputs(fresh)
-    assert "data/toy/main/toy.safetensors" in refusal(fresh, ["train"], monkeypatch)
-    assert outputs(fresh) == before
 
 
 @pytest.mark.parametrize(
@@ -86,11 +74,6 @@ def test_corrupt_file_is_named(reproduced: Clone, path: str, stage: list[str], m
     assert f": {Path(path).parent}" in message
     assert " is not a readable " in message
     assert outputs(reproduced) == before
-
-
-def test_a_folder_without_saes_is_refused(reproduced: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    reproduced.set_params({"audit.folder": "plots"})
-    assert "plots holds no SAELens SAE: no folder in it has a cfg.json" in refusal(reproduced, ["audit"], monkeypatch)
 
 
 @pytest.mark.parametrize(
