@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from ruamel.yaml import YAML
 
-from sbw.params import ToyParams
+from sbw.params.toys import ToyParams
 from sbw.synthesis.laws import build_toy
 from tests.docs_numbers import PAGES, ROOT, renewed
 

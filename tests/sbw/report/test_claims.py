@@ -28,7 +28,7 @@ def with_params(values: dict[str, Any]) -> Params:
         *path, key = name.split(".")
         reduce(getitem, path, document)[key] = value.model_dump() if isinstance(value, BaseModel) else value
     for figure in ("cosine_heatmaps", "histograms", "low_l0_mse"):  # they show SAEs of the sweep
-        document["figures"][figure]["ks"] = document["sweep"]["ks"][:1]
+        document["figures"]["sweep"][figure]["ks"] = next(iter(document["sweep"]["cells"].values()))[:1]
     return Params.model_validate(document)
 
 
@@ -267,14 +267,14 @@ ANOTHER = "experiments.transition.ramps has another one: k is 12, not 11"
 AROUND = "has no values below 10, from there to 12, and above"
 MISSING: list[tuple[dict[str, Any], dict[str, str]]] = [
     (
-        {"sweep.ks": [9.0, 11.0]},
+        {"sweep.cells": {"near": [9.0, 11.0]}},
         {
             **{f"k = 5: MSE, {whose}": "sweep.cells has no 5" for whose in ("trained", "true features")},
             **{f"k = {k}: {metric}": f"sweep.cells has no {k}" for k in (14, 18) for metric in ("MSE", "MCC")},
-            "k of the least c_dec": f"sweep.ks {AROUND}",
-            "k of the least c_enc": f"sweep.ks {AROUND}",
-            "first k with s_n within 0.01 of its least, n = 12–25": f"sweep.ks {AROUND}",
-            "L0 that the sweep recommends": f"sweep.ks {AROUND}",
+            "k of the least c_dec": f"sweep.cells {AROUND}",
+            "k of the least c_enc": f"sweep.cells {AROUND}",
+            "first k with s_n within 0.01 of its least, n = 12–25": f"sweep.cells {AROUND}",
+            "L0 that the sweep recommends": f"sweep.cells {AROUND}",
         },
     ),
     (
