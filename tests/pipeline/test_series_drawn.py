@@ -1,5 +1,7 @@
 """A static figure shows the numbers of the CSV behind the interactive plot of the same thing, to the last digit."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -62,7 +64,7 @@ def test_the_public_saes(reproduced: Clone) -> None:
 def drawn(clone: Clone, name: str, folder: str) -> Figure:
     """The figure as its stage draws it."""
     families = load_params(clone.root).figures.model_dump().values()
-    shown = next((family[name] for family in families if name in family), {})
+    shown: dict[str, Any] = next((family[name] for family in families if name in family), {})
     return sbw.figures.drawn(name, clone.root / "data" / folder, **shown)
 
 
