@@ -5,12 +5,12 @@ from pathlib import Path
 from sbw.params import Params
 from sbw.run.outputs import whole
 from sbw.run.stage import one_of, run
-from stages.figures import drawn
 
 
 def main(params: Params, experiment: str) -> None:
     one_of("experiment", experiment, list(params.experiments))
 
+    from sbw.figures import drawn
     from sbw.figures.style import save_figure
 
     figure = drawn(params.experiments[experiment].kind, Path("data/metrics/experiments", experiment))

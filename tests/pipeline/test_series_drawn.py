@@ -1,5 +1,7 @@
 """A static figure shows the numbers of the CSV behind the interactive plot of the same thing, to the last digit."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +9,7 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-import stages.figures
+import sbw.figures
 from sbw.run.loading import load_params
 from tests.conftest import Clone
 
@@ -61,9 +63,9 @@ def test_the_public_saes(reproduced: Clone) -> None:
 
 def drawn(clone: Clone, name: str, folder: str) -> Figure:
     """The figure as its stage draws it."""
-    figures = load_params(clone.root).figures
-    shown = getattr(figures.sweep, name, None) or getattr(figures.pretrained, name, None)
-    return stages.figures.drawn(name, clone.root / "data" / folder, shown)
+    families = load_params(clone.root).figures.model_dump().values()
+    shown: dict[str, Any] = next((family[name] for family in families if name in family), {})
+    return sbw.figures.drawn(name, clone.root / "data" / folder, **shown)
 
 
 def series(clone: Clone, name: str) -> pd.DataFrame:
