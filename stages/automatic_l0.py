@@ -46,8 +46,17 @@ def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     steer = AutomaticL0(start, training.steps(), section.d_sae)
     saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
     with progress(f"automatic L0 from {start:g}", training.steps()) as bar:
-        seed, samples = training.stream_seed, training.samples
-        train_on_toy(saes, toy, training, stream_seed=seed, samples=samples, log_every=100, bar=bar, steer=steer)
+        train_on_toy(
+            saes,
+            toy,
+            training,
+            names=[f"automatic_l0: start={start:g}/seed={seed}" for seed in section.seeds],
+            stream_seed=training.stream_seed,
+            samples=training.samples,
+            log_every=100,
+            bar=bar,
+            steer=steer,
+        )
     for seed, sae in zip(section.seeds, saes, strict=True):
         sae.cfg.k = steer.l0
         save_sae(sae, folder / folder_of({"start": start, "seed": seed}))

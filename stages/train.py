@@ -23,6 +23,7 @@ def main(params: Params) -> None:
             [sae],
             toy,
             training,
+            names=[f"train k={params.k:g}"],
             stream_seed=training.stream_seed,
             samples=training.samples,
             log_every=train.log_every,

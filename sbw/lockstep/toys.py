@@ -42,6 +42,7 @@ def train_on_toy(
     toy: Toy,
     params: Training,
     *,
+    names: Sequence[str],
     stream_seed: int,
     samples: int,
     log_every: int,
@@ -53,6 +54,9 @@ def train_on_toy(
 
     Returns:
         The training curves, one point per SAE every `log_every` steps.
+
+    Raises:
+        UserError: an SAE diverged, which is called by its name among `names`; or a process was killed.
     """
 
     def show(new_steps: int, points: list[CurvePoint]) -> None:
@@ -61,17 +65,20 @@ def train_on_toy(
             loss, l0 = (sum(column) / len(points) for column in zip(*(point[2:] for point in points), strict=True))
             bar.set_postfix(loss=f"{loss:.3f}", l0=f"{l0:.2f}", refresh=False)
 
-    return train_lockstep(
-        saes,
-        toy.stream(params.batch_size, seeded(stream_seed)),
-        steps=params.steps(samples),
-        lr=params.lr,
-        log_every=log_every,
-        device=pick_device(params.device),
-        processes=processes,
-        on_chunk=show,
-        steer=steer,
-    )
+    try:
+        return train_lockstep(
+            saes,
+            toy.stream(params.batch_size, seeded(stream_seed)),
+            steps=params.steps(samples),
+            lr=params.lr,
+            log_every=log_every,
+            device=pick_device(params.device),
+            processes=processes,
+            on_chunk=show,
+            steer=steer,
+        )
+    except Diverged as stop:
+        raise UserError(f"{names[stop.replica]} {stop.cause}") from stop
 
 
 @contextmanager
@@ -94,18 +101,16 @@ def _train_group(
     cells, label = labelled
     saes, samples = [cell.sae() for cell in cells], cells[0].samples
     with progress(label, params.steps(samples)) as bar:
-        try:
-            train_on_toy(
-                saes,
-                cells[0].toy,
-                params,
-                stream_seed=cells[0].stream_seed,
-                samples=samples,
-                log_every=100,
-                bar=bar,
-                processes=processes,
-            )
-        except Diverged as stop:
-            raise UserError(f"{experiment}: {cells[stop.replica].folder} {stop.cause}") from stop
+        train_on_toy(
+            saes,
+            cells[0].toy,
+            params,
+            names=[f"{experiment}: {cell.folder}" for cell in cells],
+            stream_seed=cells[0].stream_seed,
+            samples=samples,
+            log_every=100,
+            bar=bar,
+            processes=processes,
+        )
     for cell, sae in zip(cells, saes, strict=True):
         save_sae(sae, place(cell))

@@ -38,8 +38,9 @@ def train() -> Training:
 def trained(saes: list[TrainingSAE[Any]], toy: Toy, train: Training) -> list[CurvePoint]:
     with progress("test", train.steps()) as bar:
         return train_on_toy(
-            saes, toy, train, stream_seed=train.stream_seed, samples=train.samples, log_every=10, bar=bar
-        )
+            saes, toy, train, names=[f"number {i}" for i in range(len(saes))], stream_seed=train.stream_seed,
+            samples=train.samples, log_every=10, bar=bar,
+        )  # fmt: skip
 
 
 def test_trains_as_saelens_does(toy: Toy, train: Training) -> None:
@@ -96,6 +97,13 @@ def test_the_sae_that_diverges_is_named_and_nothing_is_saved(toy: Toy, train: Tr
     with pytest.raises(UserError, match=r"^sweep k=5: k=5/seed=1 was stopped at step 1: its weights hold NaN or Inf$"):
         train_cells(cells, train, lambda cell: tmp_path / cell.folder, "sweep k=5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_sae_that_diverges_is_called_by_its_name(toy: Toy, train: Training) -> None:
+    saes = [initial_sae(5, 100, 50, seed) for seed in (0, 1)]
+    saes[1].W_dec.data.fill_(torch.inf)
+    with pytest.raises(UserError, match=r"^number 1 was stopped at step 1: its weights hold NaN or Inf$"):
+        trained(saes, toy, train)
 
 
 def test_a_folder_is_named_after_its_keys(toy: Toy) -> None:
