@@ -1,6 +1,6 @@
-"""Install files of requirements into .venv: one process at a time, and anew where an install was cut off.
+"""Installs requirements into .venv, one process at a time; removes an install that was cut off.
 
-`make` runs it, by whatever Python there is: it uses the standard library alone.
+`make` runs it with any Python, so it imports the standard library alone.
 """
 
 import fcntl
@@ -16,14 +16,14 @@ PARTIAL = Path(".venv.partial")  # exists from the first change of .venv to the 
 
 
 def main(files: list[Path]) -> None:
-    """Install those of the files that .venv does not have yet."""
+    """Install the files that .venv does not have yet."""
     if sys.version_info < (3, 11):  # noqa: UP036 # `make` takes what `python3` is
         sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...")
     with BASE.open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if PARTIAL.exists() and VENV.exists():
             shutil.rmtree(VENV)
-        stale = [file for file in files if not _installed(file)]  # asked here: another process may have done it
+        stale = [file for file in files if not _installed(file)]  # under the lock: another process may be done
         if not stale:
             return
         PARTIAL.touch()
@@ -48,7 +48,7 @@ def _marker(file: Path) -> Path:
 
 
 def _run(lock: int, *command: str | Path) -> None:
-    """Run a command that has the lock too: it may outlive this process."""
+    """Run a command that holds the lock too, since it may outlive this process."""
     status = subprocess.run(command, pass_fds=[lock], check=False).returncode
     if status:
         sys.exit(status)

@@ -49,9 +49,9 @@ def asked(page: Path, script: str) -> tuple[Any, list[str]]:
                "--enable-logging=stderr", "--virtual-time-budget=30000", "--window-size=1300,2000", "--dump-dom",
                copy.as_uri()]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    found = re.search(r'<pre id="answer">(.*?)</pre>', done.stdout, flags=re.DOTALL)
-    assert found, done.stderr
-    told = json.loads(html.unescape(found[1]))
-    assert told["thrown"] == []
+    match = re.search(r'<pre id="answer">(.*?)</pre>', done.stdout, flags=re.DOTALL)
+    assert match, done.stderr
+    found = json.loads(html.unescape(match[1]))
+    assert found["thrown"] == []
     assert not re.findall(r"ERROR:CONSOLE.*", done.stderr)
-    return told["answer"], told["fetched"]
+    return found["answer"], found["fetched"]

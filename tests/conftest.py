@@ -1,4 +1,4 @@
-"""A clone of this repository with a quick profile, run by real DVC: the ground that the pipeline tests stand on."""
+"""Clones of this repository with a quick profile, run by real DVC."""
 
 import functools
 import operator
@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 
 from tests.preloaded import with_preloaded
 
-# pytest has a worker a processor: threads of their own would only wait for each other.
+# pytest has one worker per processor: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
@@ -68,7 +68,7 @@ GENERATIONS = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A run of the tests draws the same examples as the last one; the full counts draw new ones."""
+    """Tests draw the same examples in every run; --torture draws new ones."""
     settings.register_profile("sbw", derandomize=not config.getoption("--torture"), database=None)
     settings.load_profile("sbw")
 
@@ -78,7 +78,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests in tests/torture that take a `life` have one in a run of all tests, a dozen where asked for."""
+    """Tests with a `life` run once, and a dozen times with --torture."""
     if "life" in metafunc.fixturenames:
         metafunc.parametrize("life", range(12 if metafunc.config.getoption("--torture") else 1))
 
@@ -89,11 +89,11 @@ class Clone:
 
     root: Path
     variables: dict[str, str] = field(default_factory=dict)
-    """Of the environment, beside those that the Makefile sets."""
+    """Environment variables beside those that the Makefile sets."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of a command that the Makefile runs."""
+        """The environment of a command that the Makefile runs."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", **self.variables}
 
@@ -169,13 +169,13 @@ def _no_network(*address: object, **_: object) -> None:
 
 
 def lock(clone: Clone) -> dict[str, object]:
-    """What DVC keeps of each stage that has run, by its name."""
+    """The entries of dvc.lock, by stage."""
     path = clone.root / "dvc.lock"
     return YAML(typ="safe").load(path)["stages"] if path.exists() else {}
 
 
 def stages_run(output: str) -> set[str]:
-    """The stages that DVC says it ran."""
+    """The stages that DVC ran, by its output."""
     return set(re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE))
 
 
@@ -193,7 +193,7 @@ def torture(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture
 def limited() -> Iterator[None]:
-    """Fails a test that waits for ever, after a minute."""
+    """Fails a test that waits forever, after a minute."""
 
     def stop(*_: object) -> None:
         raise TimeoutError("the test has not come to an end")

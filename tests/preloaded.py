@@ -1,10 +1,8 @@
 """DVC and stages in forks of a process that has the libraries imported: imports are most of a short command's time.
 
-`with_preloaded` puts a `dvc` and a `python` before all others on the path. What is started as `dvc …`, and by it as
-`python -m stages.NAME`, then runs in a process of its own as ever, with its own folder, variables and files. But the
-imports of `LIBRARIES` are done once, and what is to be done at an interpreter's exit is not. The code of the project is
-no part of the libraries. Tests of what a whole process does (kills, mounts, other surroundings) take their environment
-as it is.
+`with_preloaded` puts a `dvc` and a `python` first on the path. `dvc …` and its `python -m stages.NAME` then run in
+processes of their own, with their own folder, variables and files; but `LIBRARIES`, which have no code of the project,
+are imported once, and no exit handlers run. Tests of whole processes (kills, mounts, surroundings) do not use it.
 """
 
 import atexit

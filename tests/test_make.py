@@ -87,7 +87,7 @@ def test_help_lists_each_target_with_its_meaning(place: Clone) -> None:
     assert all(len(words) > 2 for words in described)
 
 
-def test_an_install_that_was_cut_off_is_made_anew(place: Clone, index: socket.socket) -> None:
+def test_an_install_that_was_cut_off_is_repeated(place: Clone, index: socket.socket) -> None:
     requirements = place.root / "requirements.txt"
     asking = requirements.read_text()
     requirements.write_text(LISTED.format(name="tiny"))

@@ -1,7 +1,4 @@
-"""The params as frozen, typed objects. Unknown keys and impossible values are refused by name.
-
-Imports no torch, so that a bad file is refused before anything slow begins.
-"""
+"""The params as frozen, typed objects; imports no torch, so that a bad file is refused before anything slow begins."""
 
 from sbw.params.document import Params
 from sbw.params.llm import Llm

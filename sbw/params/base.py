@@ -1,4 +1,4 @@
-"""What every section of the params is made of."""
+"""The base of every section of the params, and the types of their values."""
 
 from os.path import expanduser
 from typing import Annotated, Any

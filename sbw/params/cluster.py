@@ -1,4 +1,4 @@
-"""The section `cluster`: what a cell of a sweep is given by `python -m sbw cluster`. No stage reads it."""
+"""The section `cluster`: the resources of a cell that `sbw cluster` runs; no stage reads it."""
 
 from typing import Annotated, Self
 
@@ -9,15 +9,15 @@ from sbw.params.base import Count, Positive, Section, require
 
 class Cluster(Section):
     cpus: Count
-    """Processors of a cell; it has use for one a seed."""
+    """Processors per cell; it uses at most one per seed."""
     gpus: Annotated[float, Field(ge=0)]
-    """GPUs of a cell; a fraction shares one."""
+    """GPUs per cell; a fraction shares one."""
     memory: Positive
-    """Memory of a cell, in GB."""
+    """Memory per cell, in GB."""
     tries: Count
-    """How often a cell is begun, where the machines that run it die."""
+    """How often a cell is started, at most, if the machines that run it die."""
     folder: str
-    """Folder on each machine for its clones and their cache, absolute or seen from the home folder there."""
+    """Folder on each machine for its clones and their cache: absolute, or relative to the home folder."""
 
     @model_validator(mode="after")
     def _whole_gpus(self) -> Self:

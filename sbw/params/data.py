@@ -13,12 +13,12 @@ class CollectL0(Section):
     releases: Patterns
     """Shell patterns; an SAE is selected only where one matches its release."""
     require_neuronpedia: bool
-    """Whether an SAE is selected only if it can be looked at on Neuronpedia."""
+    """Whether an SAE is selected only if Neuronpedia shows it."""
 
 
 class Synthesize(Section):
     eval_samples: Annotated[int, Field(ge=10)]
-    """Rows of the fixed evaluation sample; standard errors are of ten blocks of them."""
+    """Rows of the fixed evaluation sample; standard errors come from ten blocks of them."""
     seed: Seed
     """Seed of the fixed evaluation sample."""
 

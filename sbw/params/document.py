@@ -1,4 +1,4 @@
-"""All of the params: what must hold between their sections."""
+"""All sections of params.yaml, and the rules between them."""
 
 from itertools import chain
 from os.path import expanduser
@@ -11,26 +11,26 @@ from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0, Recommend, Synthesize
 from sbw.params.figures import FAMILIES, Figures
 from sbw.params.toys import ToyParams
-from sbw.params.training import AnyExperiment, AutomaticL0, Mixing, Saes, Sweep, Train, Training
+from sbw.params.training import AnyExperiment, AutomaticL0Params, Mixing, Saes, Sweep, Train, Training
 
 
 class Evaluate(Section):
     n: Count
-    """The n of the s_n^dec in metrics.json, 1 <= n < train.d_sae."""
+    """The n of s_n^dec in metrics.json, 1 <= n < train.d_sae."""
     bins: Count
     """Bins of the histograms of the decoder projections."""
 
 
 def _written_out(folder: str) -> str:
-    require(not folder.startswith("~"), f"DVC does not know `~`: write {expanduser(folder)}")
+    require(not folder.startswith("~"), f"DVC does not expand `~`: write {expanduser(folder)}")
     return folder
 
 
-class Audit(Section):
+class AuditParams(Section):
     folder: Annotated[str, AfterValidator(_written_out)]
-    """Folder of SAELens SAEs, at any depth; a dependency, as DVC reads it."""
+    """Folder of SAELens SAEs, at any depth."""
     hub: list[str]
-    """Shell patterns of `release/sae_id` in SAELens's directory, fetched from the Hugging Face hub."""
+    """Shell patterns of `release/sae_id` in SAELens's directory; these SAEs are fetched from the Hugging Face hub."""
 
 
 class Params(Section):
@@ -43,10 +43,10 @@ class Params(Section):
     train: Train
     sweep: Sweep
     experiments: Annotated[dict[Name, AnyExperiment], Field(min_length=1)]
-    automatic_l0: AutomaticL0
+    automatic_l0: AutomaticL0Params
     evaluate: Evaluate
     recommend: Recommend
-    audit: Audit
+    audit: AuditParams
     cluster: Cluster
     figures: Figures
 
@@ -61,17 +61,17 @@ class Params(Section):
             for key, k in saes.trained_ks(name).items():
                 require(k <= most, f"`{key}` must be at most the features of `toys.{saes.toy}` ({most}), got {k:g}")
             flat = not isinstance(saes, Mixing) or self.toys[saes.toy].hierarchy is None
-            require(flat, f"`{name}.toy` must have no `hierarchy`: it correlates features anew, got {saes.toy!r}")
+            require(flat, f"`{name}.toy` must have no `hierarchy`, since mixing sets correlations, got {saes.toy!r}")
         taken = {"train", "sweep", *chain(*FAMILIES.values())}
         for name in self.experiments:
-            require(name not in taken, f"`experiments.{name}` must have another name: that one is taken")
+            require(name not in taken, f"`experiments.{name}` must have another name: that one is in use")
         _require_n("evaluate.n", self.evaluate.n, min(self.train.d_sae, self.sweep.d_sae))
         for i, n in enumerate(self.figures.sweep.projection.ns):
             _require_n(f"figures.sweep.projection.ns[{i}]", n, self.sweep.d_sae)
         for figure in ("cosine_heatmaps", "histograms", "low_l0_mse"):
             for i, k in enumerate(getattr(self.figures.sweep, figure).ks):
                 key = f"`figures.sweep.{figure}.ks[{i}]`"
-                require(k in self.sweep.ks, f"{key} must be one of those of `sweep.cells`, got {k:g}")
+                require(k in self.sweep.ks, f"{key} must be in `sweep.cells`, got {k:g}")
         return self
 
     def _saes(self) -> dict[str, Saes]:

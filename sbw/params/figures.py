@@ -1,4 +1,4 @@
-"""The sections of `figures`: what the figures show, where that is a choice. Their sizes are constants beside them."""
+"""The section `figures`: what the figures show."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ FAMILIES = {
     "theory": ["intuition"],
     "validation": ["known_toys", "metric_curves", "latent_counts"],
 }
-"""The figures of each family, which are drawn from one folder of tables, in one process."""
+"""The figures of each family; one process draws a family from one folder of tables."""
 
 
 class Histogram(Section):
@@ -31,7 +31,7 @@ class Projection(Section):
 
 class PerK(Section):
     ks: Annotated[list[float], Field(min_length=1)]
-    """The k of each panel, or group of bars, among those of `sweep.cells`."""
+    """The k of each panel or group of bars, in `sweep.cells`."""
 
 
 class PretrainedFigures(Section):

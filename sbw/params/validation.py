@@ -1,4 +1,4 @@
-"""The params of the validation: toys with a known L0, on which the recommendation is tried."""
+"""The params of the validation: toys with a known L0, on which the recommendation is tested."""
 
 from typing import Annotated, Self
 
@@ -12,9 +12,9 @@ from sbw.params.training import Grid, Seeds, Training
 
 class KnownToy(ToyParams):
     set: str
-    """Name of the set in `sets`: whether the rule was made on this toy, or only tried on it."""
+    """Name of a set in `sets`: whether the rule was made on this toy or only tested on it."""
     d_sae: Annotated[int, Field(ge=4)] | None = None
-    """Latents of the SAEs; as many as there are features if left out."""
+    """Latents of the SAEs; by default the number of features."""
 
     @property
     def latents(self) -> int:
@@ -24,16 +24,16 @@ class KnownToy(ToyParams):
 
 class LogSweep(Section):
     l0s: Annotated[int, Field(ge=4)]
-    """L0s to train at, evenly spaced in the logarithm."""
+    """Number of L0s, evenly spaced in the logarithm."""
     least: Positive = 1.0
-    """The least of them."""
+    """Least L0."""
     most: Positive | None = None
-    """The greatest of them; half the number of features if left out."""
+    """Greatest L0; by default half the number of features."""
     seeds: Seeds
-    """Seeds of the initial weights, an SAE each at every L0."""
+    """Seeds of the initial weights, one SAE per seed and L0."""
 
     def ks(self, num_features: int) -> list[float]:
-        """The L0s for a toy of so many features."""
+        """The L0s for a toy of that many features."""
         most, steps = self.most or num_features / 2, self.l0s - 1
         return [round(self.least * (most / self.least) ** (step / steps), 4) for step in range(self.l0s)]
 
@@ -42,7 +42,7 @@ class ToySet(Section):
     training: Training
     """Of the SAEs on each toy of the set."""
     sweep: LogSweep
-    """The L0s that they are trained at."""
+    """L0s of these SAEs."""
 
 
 class Validation(Section):
@@ -71,7 +71,7 @@ class Validation(Section):
         return Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=toy.latents, seeds=sweep.seeds)
 
     def like(self, name: str) -> str:
-        """The first toy that is this one but for `d_sae`."""
+        """The first toy that differs from this one in `d_sae` at most."""
 
         def laws(toy: KnownToy) -> KnownToy:
             return toy.model_copy(update={"d_sae": None})

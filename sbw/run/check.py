@@ -1,4 +1,4 @@
-"""Check what a run needs before it begins: a commit, valid params, and none of what a kill left of DVC's own lock."""
+"""Checks before a run: a commit, valid params, and a DVC lock that no kill has left broken."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ RWLOCK = Path(".dvc/tmp/rwlock")
 
 
 def check(folder: Path) -> None:
-    """Check a folder with the pipeline in it, and print what was found and removed.
+    """Check the folder of a pipeline, and print what was found and removed.
 
     Raises:
         UserError: the folder has no commit, which DVC needs, or the params were refused.
@@ -21,7 +21,7 @@ def check(folder: Path) -> None:
     _require_commit(folder)
     params = load_params(folder)
     if remove_broken(folder / RWLOCK):
-        print(f"{RWLOCK} was cut off by a kill, and removed: DVC would have refused it")
+        print(f"{RWLOCK} was cut off by a kill, and is removed: DVC refuses it")
     print(f"params.yaml is valid: k = {params.k:g}, toys {', '.join(params.toys)}")
 
 
@@ -35,10 +35,9 @@ def _require_commit(folder: Path) -> None:
 
 
 def remove_broken(rwlock: Path) -> bool:
-    """Remove DVC's list of what it reads and writes, if it is no JSON; says whether it was.
+    """Remove DVC's list of what it reads and writes if it is not JSON; returns whether it was removed.
 
-    DVC writes it in place: killed as it does, it leaves a part, which every later run refuses. A run that is under way
-    keeps its own.
+    DVC writes it in place: a kill in that moment leaves a part, which every later run refuses. One in use is kept.
     """
     if not rwlock.exists():
         return False

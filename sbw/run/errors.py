@@ -1,4 +1,4 @@
-"""Mistakes of a user's, files that cannot be read, and text from outside as a terminal may show it."""
+"""The error of a user's mistake, errors of files, and text from outside that is safe to print."""
 
 import errno
 import os
@@ -9,16 +9,16 @@ from typing import Any
 
 
 class UserError(Exception):
-    """A mistake of the user's, which ends a command in one line; the message names the key or the file."""
+    """A user's mistake, which ends a command in one line; the message names the key or the file."""
 
 
 @contextmanager
 def reading(path: Path, form: str) -> Iterator[None]:
-    """Name `path`, which should be a readable `form`, as the cause of all that a library raises while it reads it.
+    """Name `path`, which should be a `form`, in every error that a library raises while it reads it.
 
     Raises:
-        OSError: a file is missing or may not be read; `filename` says which.
-        UserError: it is no readable `form`.
+        OSError: a file is missing or not permitted to be read; `filename` names it.
+        UserError: it is not a readable `form`.
     """
     try:
         yield
@@ -35,22 +35,18 @@ def reading(path: Path, form: str) -> Iterator[None]:
 
 
 def not_found(path: Path | str) -> FileNotFoundError:
-    """The error that says that there is no file or folder `path`."""
+    """The error for a missing file or folder `path`."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
-    """Refuse what was read of `path`, if one of the tensors has a value that is not finite.
-
-    Raises:
-        UserError: one has; the message names it.
-    """
+    """Refuse tensors read from `path` that are not finite, with a UserError that names the first."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise UserError(f"{path} holds NaN or Inf in `{name}`")
 
 
 def printable(text: str, longest: int = 2000) -> str:
-    """Text from outside as a terminal may show it: control characters escaped but for line ends, cut where too long."""
+    """Text from outside, safe for a terminal: control characters but line ends are escaped, long text is cut."""
     shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
     return shown if len(shown) <= longest else f"{shown[:longest]}…"

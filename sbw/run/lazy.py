@@ -1,4 +1,4 @@
-"""A package's names, imported when they are first used."""
+"""Packages whose names are imported at their first use."""
 
 import ast
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A stage that DVC runs ends when DVC ends, however that ends."""
+"""Ends a stage when the DVC that runs it ends, even by a kill."""
 
 import os
 import select
@@ -11,7 +11,7 @@ from pathlib import Path
 def end_with_dvc() -> None:
     """Kill this process as soon as the DVC that runs it as a stage is gone, or the next run would meet it.
 
-    Linux tells a process of its parent's end too, but that may be a shell which waits for us, whatever becomes of DVC.
+    Linux can signal the end of the parent, but that may be a shell that waits for us whatever happens to DVC.
     Elsewhere, and where the system refuses a descriptor of a process (older kernels, seccomp), nothing is watched.
     """
     if "DVC_STAGE" not in os.environ or sys.platform != "linux":
@@ -20,7 +20,7 @@ def end_with_dvc() -> None:
     while dvc > 1 and _environment(dvc).get("DVC_STAGE") == os.environ["DVC_STAGE"]:  # a shell that DVC started
         dvc = _parent(dvc)
     try:
-        orphaned = os.getsid(dvc) != os.getsid(0)  # whoever takes in orphans
+        orphaned = os.getsid(dvc) != os.getsid(0)  # the parent is init, or another that adopts orphans
         watched = None if orphaned else os.pidfd_open(dvc)
     except ProcessLookupError:
         orphaned = True

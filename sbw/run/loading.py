@@ -1,4 +1,4 @@
-"""Reads files of params, and says what is wrong with one by its keys."""
+"""Reads files of params, and names the keys that are wrong."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,7 +62,7 @@ def _explain(fault: ErrorDetails, document: dict[str, Any]) -> str:
 
 
 def _key(fault: ErrorDetails, document: Any) -> str:
-    """The dotted key of a fault: pydantic's place of it without the options of unions, which no document names."""
+    """The dotted key of a fault: pydantic's location without the tags of unions, which no document has."""
     key, place = "", document
     for part in fault["loc"]:
         if part in (place if isinstance(place, dict) else range(len(place)) if isinstance(place, list) else ()):

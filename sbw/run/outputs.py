@@ -1,4 +1,4 @@
-"""Outputs that are whole or not there: written beside their place, and moved into it when they are done."""
+"""Outputs that are complete or absent: written beside their place, and moved there when they are done."""
 
 import errno
 import json
@@ -19,10 +19,10 @@ _OF_THE_DISK = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write a file to; it becomes `path` when the block ends well, else it goes.
+    """A path beside `path` to write a file to; it becomes `path` if the block succeeds, else it is removed.
 
     Raises:
-        UserError: the disk is full, or may not be written to.
+        UserError: the disk is full or not writable.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -41,7 +41,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """As `whole`, for a folder, which is there and empty when the block begins."""
+    """As `whole`, for a folder, which is made empty."""
     with whole(path) as partial:
         partial.mkdir()
         yield partial
@@ -53,14 +53,14 @@ def write_json(document: dict[str, Any], path: Path) -> None:
 
 
 def _refusal(error: OSError | SafetensorError, partial: Path) -> str | None:
-    """Why the disk took no more of `partial`, if that is what the error says; libraries name no file, or a part."""
+    # Libraries name no file, or a part of its path.
     number = re.search(r"(?:Errno|os error) (\d+)", str(error))
     of_another_file = getattr(error, "filename", None) and str(partial) not in str(error)
     return os.strerror(int(number[1])) if number and int(number[1]) in _OF_THE_DISK and not of_another_file else None
 
 
 def _put(partial: Path, path: Path) -> None:
-    if path.is_dir():  # which nothing can be moved onto
+    if path.is_dir():  # nothing can be moved onto a folder
         old = path.with_name(f".{path.name}.old.partial")
         _remove(old)
         path.replace(old)

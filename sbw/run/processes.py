@@ -1,4 +1,4 @@
-"""Work dealt out to processes, none of which outlives the one that waits for it."""
+"""Maps a function over items in forked processes, none of which outlives its parent."""
 
 import ctypes
 import multiprocessing
@@ -18,21 +18,21 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _PR_SET_PDEATHSIG = 1
-_LOOK_EVERY = 0.1  # seconds
+_POLL_SECONDS = 0.1
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processes_on(device: str) -> int:
-    """How many processes share work on a device: one per processor on a CPU, one alone on a GPU."""
+    """Number of processes that share work on a device: one per processor on a CPU, one on a GPU."""
     return processors() if device == "cpu" else 1
 
 
 def can_fork() -> bool:
-    """Whether this process may have others that it forks: the platform can, and it is not itself one of another's."""
+    """Whether this process may fork others: the platform can, and it is not itself a fork."""
     return "fork" in multiprocessing.get_all_start_methods() and multiprocessing.parent_process() is None
 
 
@@ -49,22 +49,22 @@ def map_processes(
 
     Processes, since torch's threads wait for Python's lock between small operations; forked, since importing SAELens
     again would take seconds, and a fork has the function and the items without pickling. In each, torch has one thread:
-    its sums would depend on their number, and the threads that a process had before a fork are not there after it. One
-    process alone is this one, as where it cannot fork.
+    its sums would depend on their number, and a fork has no threads but its own. With one
+    process, or where it cannot fork, this process does the work.
 
     Args:
-        function: what is computed of an item.
-        items: what it is computed of.
-        processes: how many at most, by default one per processor. Items that wait for each other need one each.
-        label: of a progress bar of the items done. Without it there is none, and `function` may show one (`quiet`).
+        function: what to compute from an item.
+        items: the items.
+        processes: at most so many, by default one per processor. Items that wait for each other need one each.
+        label: of a progress bar of finished items. Without it there is none, and `function` may show one (`quiet`).
         unit: what the bar calls an item.
-        meanwhile: called here several times per second while processes work, and when they are done.
+        meanwhile: called in this process several times per second while others work, and when they are done.
 
     Raises:
         UserError: a process was killed.
         Whatever `function` raised first; the other processes are killed.
     """
-    from tqdm import tqdm  # not before: a stage knows this module before it imports anything slow
+    from tqdm import tqdm  # slow, and stages import this module early
 
     count = min(len(items), processes or processors())
     with one_thread(), tqdm(total=len(items), desc=label, unit=unit, disable=None if label else True) as bar:
@@ -78,14 +78,14 @@ def map_processes(
 
 
 def quiet() -> bool | None:
-    """tqdm's `disable` for a bar of this process: silent where another process shows its own, or without a terminal."""
+    """tqdm's `disable` for a bar of this process: True if another process shows its own, None (by terminal) if not."""
     return _Worker.quiet or None
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """For as long as this lasts, torch has one thread in this process and in those it forks."""
-    import torch  # as tqdm
+    """Within this, torch has one thread in this process and in those it forks."""
+    import torch  # slow too
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -96,10 +96,7 @@ def one_thread() -> Iterator[None]:
 
 
 def die_with(parent: int) -> None:
-    """Have Linux kill this process as soon as its parent ends, however that ends: nobody would want what it does.
-
-    Elsewhere nothing is done, since nothing else has such a promise to make.
-    """
+    """Have Linux kill this process as soon as its parent ends; other systems cannot."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before we asked
@@ -107,7 +104,7 @@ def die_with(parent: int) -> None:
 
 
 class _Worker:
-    """What a process of a pool knows."""
+    """The state of a process of a pool."""
 
     function: Callable[[Any], Any]
     items: Sequence[Any]
@@ -122,7 +119,7 @@ def _in_pool(
     with ProcessPoolExecutor(count, context, _begin, known) as pool:
         try:
             futures: list[Future[R]] = [pool.submit(_call, index) for index in range(len(items))]
-            # One that is killed may have sent half a result: reading it ends once no process could send the rest.
+            # A killed process may have sent half a result: reading it ends once no process could send the rest.
             pool._result_queue._writer.close()  # type: ignore[attr-defined]
             _watch(futures, set(multiprocessing.active_children()) - others, bar, meanwhile)
             return [future.result() for future in futures]
@@ -139,7 +136,7 @@ def _watch(
 ) -> None:
     pending = set(futures)
     while pending:
-        done, pending = wait(pending, _LOOK_EVERY, FIRST_COMPLETED)
+        done, pending = wait(pending, _POLL_SECONDS, FIRST_COMPLETED)
         for future in done:
             future.result()
         bar.update(len(done))
@@ -151,7 +148,7 @@ def _watch(
 
 def _begin(parent: int, first: Any, function: Callable[[Any], Any], items: Sequence[Any]) -> None:
     die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to report, which kills us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reports Ctrl-C, and kills us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _Worker.function, _Worker.items = function, items
     _Worker.quiet = not first.acquire(block=False)

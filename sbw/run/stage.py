@@ -1,4 +1,4 @@
-"""What every stage shares: its command line, params checked before anything slow is imported, whole outputs or none."""
+"""Runs a stage: its command line, its params, and one-line errors."""
 
 import argparse
 import gc
@@ -17,7 +17,7 @@ FILES: dict[type[Params | Llm | Validation], Path] = {
     Llm: Path("stages/llm/params.yaml"),
     Validation: Path("stages/validation/params.yaml"),
 }
-"""Of the params of the pipelines beside the main one."""
+"""The params of the pipelines beside the main one."""
 
 
 def run(
@@ -42,9 +42,8 @@ def run(
 
 @contextmanager
 def one_line_errors(prog: str) -> Iterator[None]:
-    """End the program in one line that begins with its name, if the block ends in a user's mistake, in what a file
-    system says of a file (missing, full, no permission) or in Ctrl-C; anything else is a fault of ours and keeps its
-    traceback.
+    """End the program in one line that begins with its name, if the block raises a UserError, an error of a file
+    (missing, full, no permission) or Ctrl-C; anything else is a fault of ours and keeps its traceback.
     """
     try:
         yield
@@ -56,26 +55,18 @@ def one_line_errors(prog: str) -> Iterator[None]:
         sys.exit(printable(f"{prog}: {_of_a_file(error)}"))
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
-        sys.exit(130)  # as shells say it
+        sys.exit(130)  # as in shells
 
 
 def one_of(name: str, value: str, allowed: list[str]) -> str:
-    """`value`, if it is allowed.
-
-    Raises:
-        UserError: it is not; the message lists what is.
-    """
+    """`value`, or a UserError that lists the allowed values."""
     if value not in allowed:
         raise UserError(f"`{name}` must be one of: {', '.join(allowed)}, got {value!r}")
     return value
 
 
 def number_of(name: str, value: str, allowed: Sequence[float]) -> float:
-    """The one of the allowed numbers that `value` spells, as `9`, `9.0` and `0.9e1` spell 9.
-
-    Raises:
-        UserError: there is none; the message lists what is allowed.
-    """
+    """The allowed number that `value` spells (`9`, `9.0` and `0.9e1` spell 9), or a UserError that lists them."""
     with suppress(ValueError):
         return allowed[allowed.index(float(value))]
     known = ", ".join(f"{number:g}" for number in allowed)

@@ -1,4 +1,4 @@
-"""Which stage writes a file, by the pipelines in and below this folder."""
+"""Finds the stage that writes a file, in the pipelines in and below this folder."""
 
 import os
 import re
@@ -12,14 +12,14 @@ _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 
 
 def writer_of(path: str) -> str | None:
-    """The stage that writes `path` or a folder that it lies in, as `dvc repro` takes it; None where no stage does."""
+    """The stage that writes `path` or a folder above it, as `dvc repro` takes it; None if no stage does."""
     place = os.path.relpath(path)
     stages = [stage for stage, pattern in _written() if re.fullmatch(f"{pattern}(/.*)?", place)]
     return stages[0] if stages else None
 
 
 def _written() -> list[tuple[str, str]]:
-    """Of each output of each stage, the stage and what its path looks like; the least general first."""
+    """The stage and the pattern of the path of each output, the most specific pattern first."""
     found = []
     for pipeline in [*Path().glob("dvc.yaml"), *Path("stages").rglob("dvc.yaml")]:
         for name, entry in YAML(typ="safe").load(pipeline)["stages"].items():
@@ -28,6 +28,6 @@ def _written() -> list[tuple[str, str]]:
             one = "[^/]+" if isinstance(keys, str) else f"({'|'.join(map(re.escape, keys))})"
             for out in outputs(body):
                 literal = _TEMPLATE.split(os.path.normpath(Path(pipeline.parent, body.get("wdir", ""), out)))
-                if literal[0]:  # else it could be any path
+                if literal[0]:  # else it matches any path
                     found.append((-len("".join(literal)), stage, one.join(map(re.escape, literal))))
     return [(stage, pattern) for _, stage, pattern in sorted(found)]

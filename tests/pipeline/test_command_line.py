@@ -30,7 +30,7 @@ def _leaves(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any
 
 
 def _as_yaml(value: Any) -> str:
-    """As it stands in a list in one line."""
+    """The value as in a YAML list of one line."""
     return yaml.safe_dump([value], default_flow_style=True, width=10**6).strip()[1:-1]
 
 
@@ -63,5 +63,5 @@ def test_the_home_folder_is_known_or_refused(tmp_path: Path, monkeypatch: pytest
     values = YAML(typ="safe").load(ROOT / "params.yaml")
     values["audit"]["folder"] = "~/saes"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    with pytest.raises(UserError, match=rf"`audit\.folder`: DVC does not know `~`: write {tmp_path}/saes"):
+    with pytest.raises(UserError, match=rf"`audit\.folder`: DVC does not expand `~`: write {tmp_path}/saes"):
         load_document(Params, tmp_path / "params.yaml")

@@ -81,7 +81,7 @@ def test_the_selectors_change_the_picture(reproduced: Clone) -> None:
 
 
 @needs_chromium
-def test_two_revisions_are_told_apart(at_nine: tuple[Clone, str]) -> None:
+def test_two_revisions_are_distinct(at_nine: tuple[Clone, str]) -> None:
     clone, _ = at_nine
     clone.dvc("plots", "diff", "HEAD", "nine", "--out", "page")
     script = """

@@ -1,4 +1,4 @@
-"""Which stages each key of the params, and each module, makes stale: exactly those that read it, and what follows."""
+"""A key of the params makes exactly the stages stale that read it, and those below them."""
 
 import functools
 from collections.abc import Iterator
@@ -36,20 +36,15 @@ def experiment(name: str) -> set[str]:
 ON_MAIN = experiment("finetune") | experiment("transition") | experiment("jumprelu")
 ON_FIVE = experiment("mixing")
 MEASURES = {stage for name in EXPERIMENTS for stage in experiment(name) if not stage.startswith("experiment@")}
+TRAINED = IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE | AUTOMATIC
 STALE = {
     "k": IN_FOCUS,
     "collect_l0.*": {"collect_l0", "series", "figures@pretrained", "report"},
     "toys.main.*": {"synthesize@main"} | TOY_FIGURES | IN_FOCUS | SWEEP | ON_MAIN | AUTOMATIC,
     "toys.five.*": {"synthesize@five"} | ON_FIVE,
-    "synthesize.*": {"synthesize@main", "synthesize@five"}
-    | TOY_FIGURES
-    | IN_FOCUS
-    | SWEEP
-    | ON_MAIN
-    | ON_FIVE
-    | AUTOMATIC,
+    "synthesize.*": {"synthesize@main", "synthesize@five"} | TOY_FIGURES | TRAINED,
     "train.toy": TOY_FIGURES | IN_FOCUS | {"report"},
-    "training.*": IN_FOCUS | SWEEP | ON_MAIN | ON_FIVE | AUTOMATIC,
+    "training.*": TRAINED,
     "train.*": IN_FOCUS,
     "sweep.cells.low": {"sweep@low"} | MEASURED,
     "sweep.cells.near": {"sweep@near", "audit"} | MEASURED,
@@ -93,7 +88,7 @@ def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str
     path = reproduced.root / "params.yaml"
     original = path.read_bytes()
     keys = dict(leaves({section: YAML(typ="safe").load(original)[section]}))
-    before, expected = plans(reproduced.root), {key: said_to_be_stale(key) for key in keys}
+    before, expected = plans(reproduced.root), {key: expected_stale(key) for key in keys}
     for key in filter(expected.get, keys):
         reproduced.set_params({key: other(keys[key])})
         assert stale(reproduced.root, before) == expected[key], key
@@ -103,9 +98,9 @@ def test_each_key_makes_exactly_its_stages_stale(reproduced: Clone, section: str
     assert stale(reproduced.root, before) == set()
 
 
-def said_to_be_stale(key: str) -> set[str]:
+def expected_stale(key: str) -> set[str]:
     expected = next((stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern)), None)
-    assert expected is not None, f"{key} is a param, but this test does not say which stages read it"
+    assert expected is not None, f"{key} is a param, but STALE lacks the stages that read it"
     return expected
 
 
@@ -129,7 +124,7 @@ def stale(root: Path, before: dict[str, Any]) -> set[str]:
 
 @contextmanager
 def each_file_parsed_once() -> Iterator[None]:
-    """A file of params is parsed for all stages that read it, where DVC would parse it for each anew."""
+    """A file of params is parsed once, not once per stage."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dvc.dependency.param.load_path", functools.cache(load_path))
         yield

@@ -60,11 +60,3 @@ def test_a_folder_that_may_not_be_written_to(reproduced: Clone) -> None:
     assert len(re.findall(r": data/\S+: could not be written: Read-only file system$", printed, re.M)) == len(stages)
     assert "Traceback" not in printed
     assert outputs(reproduced) == before
-
-
-def test_dvc_says_that_a_folder_may_not_be_written_to(reproduced: Clone) -> None:
-    before = outputs(reproduced)
-    reproduced.set_params({"synthesize.seed": 1})
-    printed = on_a_small_disk(reproduced, while_read_only("dvc repro synthesize@main"))
-    assert "Read-only file system" in printed
-    assert outputs(reproduced) == before

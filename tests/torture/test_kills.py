@@ -1,4 +1,4 @@
-"""Whatever is killed, whenever: `make repro` goes on to what an undisturbed run has, and redoes nothing finished."""
+"""Whatever is killed, whenever: `make repro` ends as an undisturbed run, and repeats nothing finished."""
 
 import os
 import random
@@ -32,10 +32,10 @@ LATEST_KILL = 12.0  # seconds after the start: importing SAELens takes about hal
 
 
 def test_a_killed_run_ends_as_an_undisturbed_one(fresh: Clone, undisturbed: Clone, life: int, torture: bool) -> None:
-    draw, kills, mended, status = random.Random(life), 0, 0, 1
+    draw, kills, repaired, status = random.Random(life), 0, 0, 1
     targets = TARGETS if torture else TARGETS[:1]
     while status:
-        mended += "was cut off by a kill" in fresh.sbw("check")
+        repaired += "was cut off by a kill" in fresh.sbw("check")
         finished = set(lock(fresh))
         kill_after = draw.uniform(0, LATEST_KILL) if kills < KILLS[torture] else None
         status, output = _repro(fresh, targets, kill_after, draw)
@@ -48,7 +48,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(fresh: Clone, undisturbed: Clon
     reference = lock(undisturbed)
     assert all(reference[name] == entry for name, entry in lock(fresh).items())
     assert not list(fresh.root.rglob("*.partial"))
-    print(f"life {life}: {kills} kills survived, {mended} broken locks of DVC removed")
+    print(f"life {life}: {kills} kills survived, {repaired} broken locks of DVC removed")
 
 
 @pytest.mark.skipif(processors() < 2, reason="one processor trains alone")

@@ -1,1 +1,1 @@
-"""Runs the cells of a sweep on the machines of a Ray cluster; DVC's remote and run cache carry the results."""
+"""Runs the cells of groups of stages on a Ray cluster; DVC's remote and run cache carry the results."""

@@ -1,4 +1,4 @@
-"""Runs the stale cells of groups of stages on a Ray cluster; DVC's remote carries the results. See docs/cluster.md."""
+"""The verb `sbw cluster` (docs/cluster.md)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,23 +20,21 @@ def cluster(groups: Sequence[str], address: str, dry: bool) -> None:
     commit, remote = head.require_committed(), head.require_remote()
     plan = head.plan(groups)
     head.require_cached(plan)
-    print(f"commit {commit[:10]}, remote `{remote.name}` ({remote.url})\n{told(plan)}", flush=True)
+    print(f"commit {commit[:10]}, remote `{remote.name}` ({remote.url})\n{describe(plan)}", flush=True)
     if dry:
         return
     if plan.cells:
         head.run_upstream(plan, remote)
         cells = head.plan(groups).cells if plan.upstream else plan.cells
-        progress = run(cells, head.job(commit, remote, params), params, address)
+        progress = run_on_cluster(cells, head.job(commit, remote, params), params, address)
         if progress.failed:
-            raise UserError(
-                f"{told_of(progress)}; mended, the same command goes on with them: {', '.join(progress.failed)}"
-            )
-        print(told_of(progress), flush=True)
+            raise UserError(f"{summary(progress)}; the same command runs them again: {', '.join(progress.failed)}")
+        print(summary(progress), flush=True)
     head.finish(pipelines(groups))
 
 
-def run(cells: Sequence[str], job: Job, params: Cluster, address: str) -> Progress:
-    """Run the cells on the cluster at `address`, and say as they end what became of them."""
+def run_on_cluster(cells: Sequence[str], job: Job, params: Cluster, address: str) -> Progress:
+    """Run the cells on the cluster at `address`, and print progress as they end."""
     from sbw.run.cluster.ray_tasks import connected, machines_with_room, run_cells
 
     with connected(address):
@@ -45,16 +43,16 @@ def run(cells: Sequence[str], job: Job, params: Cluster, address: str) -> Progre
         return run_cells(cells, job, params, LOGS, lambda line: print(line, flush=True))
 
 
-def told(plan: Plan) -> str:
-    """The plan, as a reader wants it."""
+def describe(plan: Plan) -> str:
+    """The plan in three lines."""
     lines = [f"first, here: {_listed(plan.upstream)}"] if plan.upstream else []
     lines.append(f"on the cluster: {_listed(plan.cells)}; {plan.up_to_date} more are up to date")
     return "\n".join([*lines, f"last, here, with all else that is stale: {_listed(plan.last)}"])
 
 
-def told_of(progress: Progress) -> str:
-    """What became of the cells."""
-    return f"{progress.ran.total()} cells ran, {progress.found} were there already, {len(progress.failed)} failed"
+def summary(progress: Progress) -> str:
+    """The counts of a run."""
+    return f"{progress.ran.total()} cells ran, {progress.found} were in the remote, {len(progress.failed)} failed"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -62,5 +60,5 @@ def _listed(names: Sequence[str]) -> str:
     for name in names:
         group, _, member = name.partition("@")
         groups.setdefault(group, []).append(member)
-    told = [f"{group} ({' '.join(members)})" if members[0] else group for group, members in groups.items()]
-    return f"{len(names)} stages: {', '.join(told)}" if names else "nothing"
+    listed = [f"{group} ({' '.join(members)})" if members[0] else group for group, members in groups.items()]
+    return f"{len(names)} stages: {', '.join(listed)}" if names else "nothing"

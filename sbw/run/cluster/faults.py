@@ -1,4 +1,4 @@
-"""What DVC prints when a remote does not do what is asked of it, in words that say what to mend."""
+"""The causes of failed pushes and pulls, from what DVC prints."""
 
 import re
 
@@ -17,18 +17,18 @@ CAUSES = {
     r"no space left|disk quota|quotaexceeded|insufficientstorage|storagefull|507": "it is full",
     r"requires .*dvc\[|is supported, but requires": "DVC's plug-in for it is not installed on that machine",
 }
-"""Patterns of what is printed, and what each means."""
+"""Patterns of DVC's output, and their causes."""
 
 
 def explain(printed: str) -> str:
-    """What DVC's output of a failed push or pull says of the remote: a known cause, and DVC's own words in any case."""
+    """The cause of a failed push or pull, if it is known, and DVC's first lines."""
     errors = [line for line in printed.splitlines() if line.startswith(("ERROR", "WARNING"))]
-    said = " ".join((errors or printed.strip().splitlines() or ["nothing"])[:3])
+    lines = " ".join((errors or printed.strip().splitlines() or ["nothing"])[:3])
     cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, printed, re.IGNORECASE)), None)
-    return f"{cause} (DVC says: {said})" if cause else f"DVC says: {said}"
+    return f"{cause} (DVC printed: {lines})" if cause else f"DVC printed: {lines}"
 
 
 def last_lines(log: str, count: int = 15) -> str:
-    """The end of a log, without what progress bars leave."""
+    """The end of a log, without progress bars."""
     lines = [line.rpartition("\r")[2].rstrip() for line in log.splitlines()]
     return "\n".join([line for line in lines if line][-count:])

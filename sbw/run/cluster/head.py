@@ -1,4 +1,4 @@
-"""What the machine that gives the command does with git and DVC, before the cells run and after them."""
+"""Git and DVC on the head, the machine of the command, before and after the cells run."""
 
 import configparser
 import json
@@ -21,30 +21,26 @@ DVC = [sys.executable, "-m", "dvc"]
 
 
 class Remote(NamedTuple):
-    """DVC's default remote, as the commit has it."""
+    """DVC's default remote in the commit."""
 
     name: str
     url: str
 
     @property
     def folder(self) -> str | None:
-        """Its folder, where it is one that machines share."""
+        """Its folder, if it is one that machines share."""
         return self.url if "://" not in self.url else None
 
 
 def plan(groups: Sequence[str]) -> Plan:
-    """What DVC says is to be done for the cells of these groups; raises as `make_plan` and `dvc` do."""
+    """The plan for the cells of these groups, from DVC's status; raises as `make_plan` and `dvc`."""
     graph = read_graph(dvc("dag", "--dot"))
-    make_plan(graph, {}, groups)  # a group that is not there is refused before anything is hashed
+    make_plan(graph, {}, groups)  # refuses unknown groups before DVC hashes anything
     return make_plan(graph, json.loads(dvc("status", "--json", "--with-deps", *groups)), groups)
 
 
 def require_committed() -> str:
-    """The commit that the machines are to run: HEAD, if it has all that is here but stages' outputs.
-
-    Raises:
-        UserError: it has not; the message lists what is missing.
-    """
+    """The commit that the machines run: HEAD, or a UserError that lists changed files other than stages' outputs."""
     outputs = {out["path"] for lock in locks().values() for out in _outputs(lock)}
     changed = [
         entry[3:]
@@ -54,12 +50,12 @@ def require_committed() -> str:
     missing = [path for path in changed if Path(path).name != "dvc.lock" and not _within(path, outputs)]
     if missing:
         names = "".join(f"\n  {path}" for path in missing[:20]) + ("\n  …" if len(missing) > 20 else "")
-        raise UserError(f"other machines get what is committed; these files are not, or not as they are:{names}")
+        raise UserError(f"other machines run the commit; these files differ from it:{names}")
     return git("rev-parse", "HEAD").strip()
 
 
 def require_remote() -> Remote:
-    """The default remote in the committed `.dvc/config`, checked as far as that goes without a request.
+    """The default remote in the committed `.dvc/config`, checked without a request.
 
     Raises:
         UserError: there is none, or other machines could not use it.
@@ -74,20 +70,16 @@ def require_remote() -> Remote:
         )
     remote = Remote(name, url)
     if url.startswith("http"):
-        raise UserError(f"the remote `{name}` is {url}: over HTTP DVC has no run cache, which is what carries results")
+        raise UserError(f"the remote `{name}` is {url}: over HTTP DVC has no run cache, which carries the results")
     if remote.folder and not Path(url).is_absolute():
         raise UserError(f"the remote `{name}` is {url}: a folder that machines share needs an absolute path")
     if remote.folder and not Path(url).is_dir():
-        raise UserError(f"the remote `{name}` is {url}, which is no folder here: mounted?")
+        raise UserError(f"the remote `{name}` is {url}, which is not a folder here: is it mounted?")
     return remote
 
 
 def require_cached(plan: Plan) -> None:
-    """See that a remote can carry the outputs of the cells, and what they and their sources read of each other.
-
-    Raises:
-        UserError: one of these has `cache: false`.
-    """
+    """Refuse, with a UserError, outputs with `cache: false` that the cells make, or that they or their sources read."""
     names = [*plan.cells, *plan.sources]
     paths = {name: Path(name.rpartition(":")[0] or "dvc.yaml") for name in names}
     documents = {path: YAML(typ="safe").load(path) for path in set(paths.values())}
@@ -100,10 +92,10 @@ def require_cached(plan: Plan) -> None:
 
 
 def run_upstream(plan: Plan, remote: Remote) -> None:
-    """Run what the cells depend on, and send it to the remote, which shows at once whether the remote takes anything.
+    """Run what the cells depend on, and push it, which also tests the remote.
 
     Raises:
-        UserError: a stage failed, or the remote refused; the message says which and why.
+        UserError: a stage failed, or the remote refused; the message has the cause.
     """
     if plan.upstream:
         finish(plan.upstream)
@@ -114,17 +106,17 @@ def run_upstream(plan: Plan, remote: Remote) -> None:
 
 
 def finish(targets: Sequence[str]) -> None:
-    """`dvc repro --pull`, shown as it goes: what the remote has is fetched, the rest is run here.
+    """`dvc repro --pull` with its output shown: what the remote has is fetched, the rest runs here.
 
     Raises:
-        UserError: it failed; DVC has said why.
+        UserError: it failed; DVC has printed the cause.
     """
     if subprocess.run([*DVC, "repro", "--pull", *targets], check=False).returncode:
         raise UserError(f"`dvc repro --pull {' '.join(targets)}` failed: see above")
 
 
 def job(commit: str, remote: Remote, params: Cluster) -> Job:
-    """What the machines need to run cells of this commit."""
+    """All that the machines need to run cells of this commit."""
     with TemporaryDirectory() as folder:
         bundle = Path(folder, "bundle")
         git("bundle", "create", "--quiet", str(bundle), "HEAD")
@@ -132,17 +124,13 @@ def job(commit: str, remote: Remote, params: Cluster) -> Job:
 
 
 def locks() -> dict[str, bytes]:
-    """The contents of the dvc.lock files that lie beside a pipeline that git knows."""
+    """The contents of the dvc.lock files beside the pipelines in git."""
     folders = [Path(path).parent for path in git("ls-files", "-z", "*dvc.yaml").split("\0") if path]
     return {str(lock): lock.read_bytes() for folder in folders if (lock := folder / "dvc.lock").exists()}
 
 
 def dvc(*command: str) -> str:
-    """What a DVC command prints.
-
-    Raises:
-        UserError: it failed; the message is DVC's own.
-    """
+    """The output of a DVC command, or a UserError with DVC's message."""
     printed, status = _run(command)
     if status:
         raise UserError(f"`dvc {command[0]}`: {explain(printed)}")
@@ -150,11 +138,7 @@ def dvc(*command: str) -> str:
 
 
 def git(*command: str) -> str:
-    """What a git command prints.
-
-    Raises:
-        UserError: it failed; the message is git's own.
-    """
+    """The output of a git command, or a UserError with git's message."""
     done = subprocess.run(["git", *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"`git {command[0]}`: {done.stderr.strip()}")

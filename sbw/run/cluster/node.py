@@ -1,15 +1,15 @@
-"""What a machine of the cluster does for a cell: a clone at the commit, `dvc repro --single-item --pull`, `dvc push`.
+"""Runs a cell on a machine of the cluster: a clone at the commit, `dvc repro --single-item --pull`, `dvc push`.
 
-Ray sends this module's functions to machines that have no copy of the project, so they need none of it but `workers`.
+Ray sends this module and `processes` to the machines, which have no copy of the project.
 
     folder/                 `cluster.folder` of params.yaml
-      files/                DVC's cache, one a machine
-      unsent/COMMIT/CELL/   the run-cache entry of a cell whose results the remote has not taken yet
-      lane-0/               as many lanes as cells run at once
+      files/                DVC's cache, one per machine
+      unsent/COMMIT/CELL/   the run-cache entry of a cell whose results are not in the remote yet
+      lane-0/               one lane per cell that runs at the same time
         clone/              the project at the commit
         cache/              files -> ../../files, and a run cache of what the remote has and what is unsent
         outbox/             the same, with the one entry to push
-        job                 what the clone is for; missing while a cell runs, so that a killed one is seen
+        job                 the name of the clone's job; absent while a cell runs, so that a kill is seen
 """
 
 import fcntl
@@ -29,15 +29,15 @@ from sbw.run.processes import die_with
 
 
 class Job(NamedTuple):
-    """What all cells of a run have in common."""
+    """What all cells of a run share."""
 
     commit: str
     bundle: bytes
-    """Of git, with that commit."""
+    """A git bundle with that commit."""
     locks: dict[str, bytes]
-    """The dvc.lock files of the head, by their paths: they say what the cells' dependencies are."""
+    """The dvc.lock files of the head, by their paths; they have the hashes of the cells' dependencies."""
     shared_folder: str | None
-    """The remote, where it is a folder: a machine that has not mounted it must not make one."""
+    """The remote, if it is a folder: a machine without that mount must not make one."""
     folder: str
     cpus: int
 
@@ -46,15 +46,15 @@ class Outcome(NamedTuple):
     """How a cell ended on a machine."""
 
     kind: str
-    """`ran`; `found`, its results being there; `failed`, by its own fault; `remote`, by that of DVC or its remote."""
+    """`ran`; `found`: its results are in the remote; `failed`: the cell; `remote`: DVC or its remote failed."""
     log: str
-    """All that was printed."""
+    """All output."""
     seconds: dict[str, float]
     """Wall time of `prepare`, `repro` and `push`."""
 
 
 class Lane(NamedTuple):
-    """A place for a cell, held for as long as a process has its lock open."""
+    """A place for a cell, held as long as a process has its lock open."""
 
     folder: Path
     number: int
@@ -62,14 +62,14 @@ class Lane(NamedTuple):
 
 
 def run_cell(job: Job, cell: str, machine: str) -> Iterator[str | Outcome]:
-    """Yield `machine` at once, then the `Outcome`. A dead process raises nothing here: Ray tells the head."""
+    """Yield `machine` at once, then the `Outcome`; Ray reports dead processes to the head."""
     yield machine
     seconds: dict[str, float] = {}
     try:
         with _free_lane(Path.home() / Path(job.folder).expanduser()) as lane:
             outcome = _run(job, cell, lane, seconds)
     except (OSError, subprocess.CalledProcessError) as error:
-        outcome = Outcome("failed", f"{machine} could not begin `{cell}`: {error}", seconds)
+        outcome = Outcome("failed", f"{machine} could not start `{cell}`: {error}", seconds)
     yield outcome
 
 
@@ -77,7 +77,9 @@ def _run(job: Job, cell: str, lane: Lane, seconds: dict[str, float]) -> Outcome:
     with _timed(seconds, "prepare"):
         _prepare(job, lane)
     if job.shared_folder and not Path(job.shared_folder).is_dir():
-        return Outcome("remote", f"ERROR: the remote's folder {job.shared_folder} was not found: mounted?", seconds)
+        return Outcome(
+            "remote", f"ERROR: the remote's folder {job.shared_folder} was not found: is it mounted?", seconds
+        )
     with _timed(seconds, "repro"):
         repro = _dvc(job, lane, "cache", "repro", "--single-item", "--pull", cell)
     ran, log = "Running stage '" in repro.stdout, repro.stdout
@@ -98,7 +100,7 @@ def _run(job: Job, cell: str, lane: Lane, seconds: dict[str, float]) -> Outcome:
 
 @contextmanager
 def _free_lane(folder: Path) -> Iterator[Lane]:
-    """The first lane that no living process holds; a killed worker's DVC may hold one a moment longer than it."""
+    """The first free lane; the DVC of a killed worker may hold one for a moment longer."""
     for number in itertools.count():
         lane = folder / f"lane-{number}"
         lane.mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,7 @@ def _free_lane(folder: Path) -> Iterator[Lane]:
 
 
 def _prepare(job: Job, lane: Lane) -> None:
-    """A clone at the commit with the head's locks: the one that is there, if it is this job's and was left in order."""
+    """Make a clone at the commit with the head's locks, or keep that of this job if no kill has left it in disorder."""
     clone, of = lane.folder / "clone", lane.folder / "job"
     in_order = of.exists() and of.read_text() == _name(job)
     of.unlink(missing_ok=True)
@@ -135,9 +137,9 @@ def _prepare(job: Job, lane: Lane) -> None:
 
 
 def _fill_outbox(job: Job, cell: str, lane: Lane, ran: bool) -> bool:
-    """Put the run-cache entry of the cell into the outbox, if the remote has not got it; says whether that is so.
+    """Put the run-cache entry of the cell into the outbox if the remote lacks it; returns whether it does.
 
-    DVC pushes all of the run cache that it sees, and pulls all of it: a thousand cells would send a million entries.
+    DVC pushes and pulls the whole run cache that it sees: a thousand cells would send a million entries.
     """
     runs, unsent = lane.folder / "cache/runs", _unsent(job, lane) / _file_name(cell)
     if ran:
@@ -184,7 +186,7 @@ def _dvc(job: Job, lane: Lane, cache: str, *command: str) -> subprocess.Complete
 
 
 def _processors(job: Job, lane: Lane) -> set[int]:
-    """Those of a lane, since a cell takes as many as it sees; empty where the lanes are more than the processors."""
+    """The lane's own processors, since a cell uses all it sees; empty if there are more lanes than processors."""
     if not hasattr(os, "sched_getaffinity"):
         return set()
     all_of_them = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""What there is to do: from what DVC says of its stages to the cells that run elsewhere, and what runs here."""
+"""Plans a run from DVC's graph and status: the cells that run elsewhere, and the stages that run here."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,30 +9,26 @@ from sbw.run.errors import UserError
 EDGE = re.compile(r'^"([^"]+)" -> "([^"]+)";?$', re.MULTILINE)
 NODE = re.compile(r'^"([^"]+)";?$', re.MULTILINE)
 Graph = dict[str, set[str]]
-"""Of each stage, by its name, the stages whose outputs it reads."""
+"""The stages whose outputs a stage reads, by its name."""
 
 
 class Plan(NamedTuple):
     """Names of stages, each list in the order of the pipeline."""
 
     sources: list[str]
-    """All that the cells depend on, however far up."""
+    """All ancestors of the cells."""
     upstream: list[str]
-    """Those of them that are stale, or may be once others have run: they run first, on this machine."""
+    """Sources that are stale or below a stale stage: they run first, on this machine."""
     cells: list[str]
-    """Those of the groups that are stale, or may be once `upstream` has run."""
+    """Members of the groups that are stale or below a stale stage."""
     up_to_date: int
-    """How many of the groups' stages are not."""
+    """Number of the other members."""
     last: list[str]
-    """All that depends on the cells: it runs on this machine in the end."""
+    """All that depends on the cells: it runs last, on this machine."""
 
 
 def read_graph(dot: str) -> Graph:
-    """The graph that `dvc dag --dot` prints.
-
-    Raises:
-        UserError: there is no stage in it.
-    """
+    """The graph that `dvc dag --dot` prints, or a UserError if it has no stages."""
     graph: Graph = {name: set() for name in NODE.findall(dot)}
     for source, target in EDGE.findall(dot):
         graph.setdefault(source, set())
@@ -43,11 +39,10 @@ def read_graph(dot: str) -> Graph:
 
 
 def make_plan(graph: Graph, stale: Mapping[str, Any], groups: Sequence[str]) -> Plan:
-    """The plan for all cells of some groups; `stale` has what `dvc status --json` lists, by name.
+    """The plan for all cells of some groups; `stale` is the output of `dvc status --json`.
 
     Raises:
-        UserError: a group is not in the pipeline, or one of its cells depends on a cell of another, so that
-            they cannot run at once.
+        UserError: a group is not in the pipeline, or a cell depends on another, so that they cannot run at once.
     """
     members = [name for name in graph if any(is_member(name, group) for group in groups)]
     for group in groups:
@@ -69,29 +64,29 @@ def make_plan(graph: Graph, stale: Mapping[str, Any], groups: Sequence[str]) -> 
 
 
 def is_member(name: str, group: str) -> bool:
-    """Whether a stage is of a group (`sweep@9` of `sweep`), or is the one that is named."""
+    """Whether a stage is `group` or a member of it (`sweep@9` of `sweep`)."""
     return name == group or name.startswith(f"{group}@")
 
 
 def pipelines(names: Sequence[str]) -> list[str]:
-    """The pipeline files that stages are of: that of `stages/llm/dvc.yaml:train@5` is `stages/llm/dvc.yaml`."""
+    """The pipeline files of stages: that of `stages/llm/dvc.yaml:train@5` is `stages/llm/dvc.yaml`."""
     return sorted({name.rpartition(":")[0] or "dvc.yaml" for name in names})
 
 
 def definition(document: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
-    """What a pipeline file, `document`, says of a stage or of all of its group."""
+    """The definition of a stage, or of its group, in the pipeline file `document`."""
     entry = document["stages"][stage.rpartition(":")[2].partition("@")[0]]
     return entry.get("do", entry)
 
 
 def outputs(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The outputs that a stage's definition names, each with its options."""
+    """The outputs in a stage's definition, each with its options."""
     outs = [out for kind in ("outs", "metrics", "plots") for out in body.get(kind, [])]
     return {path: options for out in outs for path, options in (out.items() if isinstance(out, dict) else [(out, {})])}
 
 
 def uncached(body: Mapping[str, Any]) -> list[str]:
-    """The outputs that a stage's definition keeps out of DVC's cache, so that no remote carries them."""
+    """The outputs with `cache: false`, which no remote carries."""
     return [path for path, options in outputs(body).items() if not options.get("cache", True)]
 
 

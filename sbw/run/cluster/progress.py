@@ -1,4 +1,4 @@
-"""How far a run is: counted by cell and machine, told in a line."""
+"""The progress of a run, by cell and machine."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Progress:
-    """Counts the cells of a run that began at `began`, in seconds of any clock."""
+    """Counts the cells of a run that started at `began`, in seconds of any clock."""
 
     cells: int
     began: float
     ran: Counter[str] = field(default_factory=Counter)
-    """Cells that were executed, by machine."""
+    """Cells that ran, by machine."""
     found: int = 0
-    """Cells whose results were in the remote already."""
+    """Cells whose results were in the remote."""
     failed: list[str] = field(default_factory=list)
     running: dict[str, str] = field(default_factory=dict)
-    """The machine of each cell that runs now."""
+    """The machine of each running cell."""
 
     @property
     def done(self) -> int:

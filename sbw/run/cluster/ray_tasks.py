@@ -1,4 +1,4 @@
-"""Deals cells out to the machines of a Ray cluster, begins those of dead machines anew, and reports."""
+"""Runs cells on the machines of a Ray cluster, restarts those of dead machines, and reports."""
 
 import socket
 import sys
@@ -23,19 +23,15 @@ from sbw.run.errors import UserError
 
 @contextmanager
 def connected(address: str) -> Iterator[None]:
-    """Be part of a Ray cluster; `auto` is the one that this machine is part of. What still runs in the end is stopped.
-
-    Raises:
-        UserError: there is none.
-    """
+    """Connect to a Ray cluster (`auto`: this machine's), or raise a UserError; the end stops what still runs."""
     try:
         host, colon, port = address.rpartition("//")[2].rpartition(":")
-        if colon:  # Ray itself would go on trying for minutes
+        if colon:  # Ray would retry for minutes
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"no Ray cluster at `{address}` (`ray start --head` begins one): {error}") from error
-    for module in (sys.modules[__name__], node, workers):  # other machines cannot import what they have no copy of
+        raise UserError(f"no Ray cluster at `{address}` (`ray start --head` starts one): {error}") from error
+    for module in (sys.modules[__name__], node, workers):  # other machines have no copy
         ray.cloudpickle.register_pickle_by_value(module)
     try:
         yield
@@ -44,22 +40,22 @@ def connected(address: str) -> Iterator[None]:
 
 
 def machines_with_room(params: Cluster) -> int:
-    """How many of the cluster's machines could run a cell, were they idle."""
+    """Number of machines that could run a cell if they were idle."""
     wanted = {"CPU": params.cpus, "GPU": params.gpus, "memory": params.memory * 1e9}
     alive = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
     return sum(all(has.get(name, 0) >= amount for name, amount in wanted.items()) for has in alive)
 
 
-def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, say: Callable[[str], None]) -> Progress:
-    """Run each cell on a machine that has room, and write its log; returns once none is left.
+def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, report: Callable[[str], None]) -> Progress:
+    """Run each cell on a machine that has room, and write its log.
 
-    A cell whose machine dies is begun anew, `params.tries` times in all. One that fails by its own fault stops none.
+    A cell whose machine dies is started again, up to `params.tries` times. One that fails stops no other.
 
     Raises:
-        UserError: the remote took or gave nothing. No cell was begun from then on; those that ran have come to an end,
-            and their machines keep what they could not send.
+        UserError: the remote failed. Running cells have ended, no other was started, and the machines keep what they
+            could not push.
     """
-    run = _Run(job, params, logs, say, Progress(len(cells), time.monotonic()))
+    run = _Run(job, params, logs, report, Progress(len(cells), time.monotonic()))
     for cell in cells:
         run.submit(cell)
     while run.tasks:
@@ -71,12 +67,14 @@ def run_cells(cells: Sequence[str], job: Job, params: Cluster, logs: Path, say: 
 
 
 class _Run:
-    """The cells that are under way, each a generator of Ray's, which gives a machine's name and then an outcome."""
+    """The running cells, each a generator of Ray that yields a machine's name and then an outcome."""
 
-    def __init__(self, job: Job, params: Cluster, logs: Path, say: Callable[[str], None], progress: Progress) -> None:
-        self.job, self.tries, self.logs, self.say, self.progress = ray.put(job), params.tries, logs, say, progress
+    def __init__(
+        self, job: Job, params: Cluster, logs: Path, report: Callable[[str], None], progress: Progress
+    ) -> None:
+        self.job, self.tries, self.logs, self.report, self.progress = ray.put(job), params.tries, logs, report, progress
         self.tasks: dict[Any, str] = {}
-        self.begun: Counter[str] = Counter()
+        self.started: Counter[str] = Counter()
         self.cause = ""
         self.remote_task = ray.remote(
             num_cpus=params.cpus,
@@ -87,31 +85,26 @@ class _Run:
         )(_on_a_machine)
 
     def submit(self, cell: str) -> None:
-        self.begun[cell] += 1
+        self.started[cell] += 1
         self.tasks[self.remote_task.remote(self.job, cell)] = cell
 
     def take(self, task: Any) -> None:
-        cell = self.tasks[task]
+        cell = self.tasks.pop(task)
         try:
             given = ray.get(next(task))
-        except StopIteration:
-            del self.tasks[task]
-            return
-        except TaskCancelledError:
-            del self.tasks[task]
+        except (StopIteration, TaskCancelledError):
             return
         except RayTaskError as error:
-            del self.tasks[task]
             self.end(cell, Outcome("failed", str(error), {}))
         except RayError as error:
-            del self.tasks[task]
             self.lost(cell, error)
         else:
+            self.tasks[task] = cell
             if isinstance(given, str):
                 self.progress.running[cell] = given
             else:
                 self.end(cell, given)
-        self.say(self.progress.line(time.monotonic()))
+        self.report(self.progress.line(time.monotonic()))
 
     def end(self, cell: str, outcome: Outcome) -> None:
         machine = self.progress.running.pop(cell, "no machine")
@@ -122,15 +115,15 @@ class _Run:
         elif outcome.kind == "found":
             self.progress.found += 1
         elif outcome.kind == "remote":
-            self.stop(f"the remote, as {machine} sees it with `{cell}`: {explain(outcome.log)}")
+            self.stop(f"the remote, on {machine} with `{cell}`: {explain(outcome.log)}")
         else:
             self.progress.failed.append(cell)
-            self.say(f"`{cell}` failed on {machine}; the end of {self.path(cell)}:\n{last_lines(outcome.log)}")
+            self.report(f"`{cell}` failed on {machine}; the end of {self.path(cell)}:\n{last_lines(outcome.log)}")
 
     def stop(self, cause: str) -> None:
-        """Begin no more cells; those that run may end."""
+        """Start no more cells; those that run may end."""
         self.cause = self.cause or cause
-        self.say(f"{cause}\nno more cells are begun, those that run may end")
+        self.report(f"{cause}\nno more cells are started, those that run may end")
         for task, cell in self.tasks.items():
             if cell not in self.progress.running:
                 ray.cancel(task)
@@ -139,12 +132,12 @@ class _Run:
         machine = self.progress.running.pop(cell, "a machine")
         cause = type(error).__name__
         self.log(cell, f"lost: {machine} or its worker died ({cause})\n")
-        if self.begun[cell] < self.tries and not self.cause:
-            self.say(f"`{cell}` was lost with {machine} ({cause}): begun again, {self.begun[cell] + 1} of {self.tries}")
+        if self.started[cell] < self.tries and not self.cause:
+            self.report(f"`{cell}` was lost with {machine} ({cause}): start {self.started[cell] + 1} of {self.tries}")
             self.submit(cell)
         else:
             self.progress.failed.append(cell)
-            self.say(f"`{cell}` was lost {self.begun[cell]} times, the last with {machine} ({cause}): given up")
+            self.report(f"`{cell}` was lost {self.started[cell]} times, the last with {machine} ({cause}): given up")
 
     def log(self, cell: str, text: str) -> None:
         with self.path(cell).open("a") as file:

@@ -4,7 +4,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import zc.lockfile
 
 from sbw.run.check import remove_broken
@@ -13,10 +12,9 @@ from tests.conftest import Clone
 WHOLE = '{"write": {}, "read": {}}'
 
 
-@pytest.mark.parametrize("left", ["", '{"write": {"/data', WHOLE + "}"])
-def test_dvc_runs_again_after_a_kill_in_its_lock(reproduced: Clone, left: str) -> None:
+def test_dvc_runs_again_after_a_kill_in_its_lock(reproduced: Clone) -> None:
     rwlock = reproduced.root / ".dvc/tmp/rwlock"
-    rwlock.write_text(left)
+    rwlock.write_text('{"write": {"/data')
     (reproduced.root / "data/pretrained/l0.parquet").unlink()
     assert "Unable to read RWLock-file" in reproduced.dvc("repro", "collect_l0", ok=False)
     assert "removed" in reproduced.sbw("check")
@@ -38,7 +36,7 @@ def test_a_whole_lock_or_one_in_use_is_left(tmp_path: Path) -> None:
     assert not remove_broken(rwlock)
     rwlock.write_text(WHOLE)
     assert not remove_broken(rwlock)
-    rwlock.write_text(WHOLE[:9])
+    rwlock.write_text(WHOLE + "}")
     used = zc.lockfile.LockFile(f"{rwlock}.lock")
     assert not remove_broken(rwlock)
     used.close()

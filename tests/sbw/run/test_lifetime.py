@@ -1,4 +1,4 @@
-"""A stage that DVC runs ends with DVC, by whichever shell DVC started it and however early DVC ends."""
+"""A stage that DVC runs ends with DVC, in any shell and however early DVC ends."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def _members(session: int) -> list[str]:
     return found
 
 
-def test_a_stage_by_hand_is_watched_by_nobody(checkout: Clone) -> None:
+def test_a_stage_by_hand_is_not_watched(checkout: Clone) -> None:
     assert "DVC_STAGE" not in os.environ
     assert "usage: python -m stages.collect_l0" in checkout.stage("collect_l0", "--help")
 

@@ -1,4 +1,4 @@
-"""A real Ray cluster of two machines: one machine's results, each cell run once, whatever dies."""
+"""A real Ray cluster of two machines gives one machine's results and runs each cell once, whatever dies."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def test_a_sweep_through_s3_is_one_machines_to_the_byte(
     _forget(clone, "sweep@", "evaluate@sweep")
     set_remote(clone, "s3://results/sbw", s3)
     printed = clone.sbw("cluster", "sweep", "--address", machines.address)
-    assert "2 cells ran, 0 were there already, 0 failed" in printed
+    assert "2 cells ran, 0 were in the remote, 0 failed" in printed
     assert stages_run(printed) == {"evaluate@sweep"}, "the head ran what follows the cells, and no cell"
     logs = [path.read_text() for path in sorted((clone.root / "cluster_logs").iterdir())]
     assert [sorted(stages_run(log)) for log in logs] == [["sweep@low"], ["sweep@near"]], "each cell ran once in all"
@@ -62,12 +62,12 @@ def test_a_shared_folder_loses_nothing_when_the_head_dies_is_interrupted_and_los
     printed, _ = third.communicate(timeout=500)
     assert "was lost with 127.0.0.3" in printed
     assert "cell 4 has a fault of its own" in printed
-    assert "2 cells ran, 1 were there already, 1 failed; mended, the same command goes on with them: cell@4" in printed
+    assert "2 cells ran, 1 were in the remote, 1 failed; the same command runs them again: cell@4" in printed
     assert third.returncode == 1
 
     (machines.diary / "fail-4").unlink()
     printed = tiny.sbw("cluster", "cell", "--address", machines.address)
-    assert "1 cells ran, 3 were there already, 0 failed" in printed
+    assert "1 cells ran, 3 were in the remote, 0 failed" in printed
     assert sorted(machines.noted("ended")) == ["1", "2", "3", "4"], "each cell once in all"
     assert stages_run(printed) == {"table"}
     source = (tiny.root / "data/source").read_text()
@@ -76,7 +76,7 @@ def test_a_shared_folder_loses_nothing_when_the_head_dies_is_interrupted_and_los
 
 
 def _begun(cells: int, clone: Clone, machines: Machines) -> subprocess.Popen[str]:
-    """The command, as soon as so many cells have begun since there is a diary: those that are held run then."""
+    """The command, once the diary has that many starts of cells: the held ones run then."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sbw", "cluster", "cell", "--address", machines.address],
         cwd=clone.root, env=clone.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""What a machine does for a cell, by real DVC and without Ray."""
+"""A machine runs a cell, with real DVC and without Ray."""
 
 import sys
 from hashlib import md5
@@ -44,7 +44,7 @@ def test_a_remote_that_takes_nothing_costs_no_result(
     assert (diary / "ended").read_text().split() == ["1"], "what had been computed was sent, not computed again"
 
     shared.rename(tmp_path / "unmounted")
-    assert "was not found: mounted?" in explain(_outcome(job).log)
+    assert "was not found: is it mounted?" in explain(_outcome(job).log)
 
 
 def _outcome(job: Job) -> Outcome:
