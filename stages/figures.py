@@ -28,7 +28,7 @@ def main(params: Params, family: str) -> None:
 
 
 def drawn(name: str, folder: Path, shown: Section | None = None) -> "Figure":
-    """A figure from its tables in a folder, with what is `shown` in it where that is a choice."""
+    """A figure from its tables in a folder, with the params of what is `shown` in it, if any."""
     from sbw.figures.style import styled
     from sbw.files import load_table
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sbw.lockstep.trainer import STEER_EVERY
 from sbw.metrics.geometry import pairwise_cosine
-from sbw.verdict.automatic_l0 import HELD_FROM, SPREAD, AutomaticL0
+from sbw.verdict.automatic_l0 import HELD_FROM, SPREAD, L0Steering
 
 LOOKS, D_SAE = 146, 50
 
@@ -23,9 +23,9 @@ def settled(k: float, right: float) -> float:
     return 0.01 + 0.08 * max(0.0, math.log(right / k))
 
 
-def steered(start: float, right: float, *, drift: float = 0.0) -> AutomaticL0:
+def steered(start: float, right: float, *, drift: float = 0.0) -> L0Steering:
     """Steer SAEs whose c_dec goes half of the way to its value for k between two looks, and drifts beside."""
-    steer = AutomaticL0(start, LOOKS * STEER_EVERY, D_SAE)
+    steer = L0Steering(start, LOOKS * STEER_EVERY, D_SAE)
     c_dec = [0.1, 0.08]
     for look in range(LOOKS):
         ks = steer([with_pairwise_cosine(c + drift * look) for c in c_dec])
@@ -54,7 +54,7 @@ def test_l0_stays_between_1_and_what_the_saes_have() -> None:
 
 
 def test_saes_swap_sides_at_every_look_and_end_at_one_l0() -> None:
-    steer = AutomaticL0(10.0, 100 * STEER_EVERY, D_SAE)
+    steer = L0Steering(10.0, 100 * STEER_EVERY, D_SAE)
     decoders = [with_pairwise_cosine(0.02)] * 4
     ks = [steer(decoders) for _ in range(100)]
     low, high = 10 * math.exp(-SPREAD), 10 * math.exp(SPREAD)
