@@ -1,4 +1,4 @@
-"""Scores count what they say, on a table small enough to count by hand."""
+"""Scores of the methods, on a table small enough to count by hand."""
 
 import math
 
