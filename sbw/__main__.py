@@ -1,4 +1,4 @@
-"""Which L0 of a sparse autoencoder is right? One verb for each thing that can be asked."""
+"""Which L0 of a sparse autoencoder is right? One verb per question."""
 
 import argparse
 import sys
@@ -12,29 +12,41 @@ from sbw.run.stage import one_line_errors
 def main() -> None:
     """Run the verb that the command line names."""
     parser = argparse.ArgumentParser(prog="sbw", description=__doc__)
-    verbs = parser.add_subparsers(metavar="verb", required=True)
-    for verb in (_audit, _check, _cluster, _matches):
-        verb(verbs)
+    _add_verbs(parser.add_subparsers(metavar="verb", required=True))
     arguments = vars(parser.parse_args())
     call: Callable[..., None] = arguments.pop("call")
     with one_line_errors("sbw"):
         call(**arguments)
 
 
-def _audit(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = verbs.add_parser(
         "audit",
         help="say which of the SAEs in some folders have the right L0",
         description="One row per SAE and a verdict per family of SAEs, by their decoders alone. The L0 of an SAE is "
-        "what its metadata have, else its k, or what its folder's name states, as in l0_57.",
+        "that of its metadata, else its k, else the one in its folder's name, as in l0_57.",
     )
+    verb.set_defaults(call=_audit)
     verb.add_argument("folders", nargs="+", metavar="PATH", help="a folder of SAELens SAEs, at any depth")
     verb.add_argument("--out", type=Path, metavar="FOLDER", help="write the tables and verdicts.json")
     verb.add_argument("--json", action="store_true", help="print JSON")
-    verb.set_defaults(call=_audited)
+
+    verb = verbs.add_parser("check", help="check the params, and what a kill left of DVC's own lock")
+    verb.set_defaults(call=_check)
+
+    verb = verbs.add_parser("cluster", help="run the stale cells of some groups of stages on a Ray cluster")
+    verb.set_defaults(call=_cluster)
+    verb.add_argument("groups", nargs="+", metavar="group", help="as DVC names them: sweep, experiment@jumprelu")
+    verb.add_argument("--address", default="auto", help="of the Ray cluster (default: the one this machine is part of)")
+    verb.add_argument("--dry", action="store_true", help="print what would run where, and run nothing")
+
+    verb = verbs.add_parser("matches", help="list the SAEs of SAELens's directory whose release and id match")
+    verb.set_defaults(call=_matches)
+    verb.add_argument("release", help="regular expression of releases")
+    verb.add_argument("sae_id", help="regular expression of SAEs in them")
 
 
-def _audited(folders: list[str], out: Path | None, json: bool) -> None:
+def _audit(folders: list[str], out: Path | None, json: bool) -> None:
     from json import dumps
 
     from sbw.verdict.audit import audit
@@ -45,27 +57,13 @@ def _audited(folders: list[str], out: Path | None, json: bool) -> None:
     print(dumps(found.document, indent=2) if json else found.words)
 
 
-def _check(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verbs.add_parser("check", help="check the params, and what a kill left of DVC's own lock").set_defaults(
-        call=_checked
-    )
-
-
-def _checked() -> None:
+def _check() -> None:
     from sbw.run.check import check
 
     check(Path())
 
 
-def _cluster(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verb = verbs.add_parser("cluster", help="run the stale cells of some groups of stages on a Ray cluster")
-    verb.add_argument("groups", nargs="+", metavar="group", help="as DVC names them: sweep, experiment@jumprelu")
-    verb.add_argument("--address", default="auto", help="of the Ray cluster (default: the one this machine is part of)")
-    verb.add_argument("--dry", action="store_true", help="print what would run where, and run nothing")
-    verb.set_defaults(call=_run_cluster)
-
-
-def _run_cluster(groups: list[str], address: str, dry: bool) -> None:
+def _cluster(groups: list[str], address: str, dry: bool) -> None:
     from sbw.run.cluster.command import cluster
 
     try:
@@ -77,14 +75,7 @@ def _run_cluster(groups: list[str], address: str, dry: bool) -> None:
         raise
 
 
-def _matches(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verb = verbs.add_parser("matches", help="list the SAEs of SAELens's directory whose release and id match")
-    verb.add_argument("release", help="regular expression of releases")
-    verb.add_argument("sae_id", help="regular expression of SAEs in them")
-    verb.set_defaults(call=_print_matches)
-
-
-def _print_matches(release: str, sae_id: str) -> None:
+def _matches(release: str, sae_id: str) -> None:
     from sbw.llm.subjects import matching
 
     print(matching(release, sae_id).to_string(float_format="%.4g"))

@@ -1,1 +1,1 @@
-"""The stages of the pipeline, `python -m stages.NAME` each."""
+"""The stages of the pipeline, each run by `python -m stages.NAME`."""

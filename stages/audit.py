@@ -1,4 +1,4 @@
-"""Which SAEs in a folder have the right L0? Their decoder metrics, and a verdict for each family of them."""
+"""Measure the decoders of the SAEs in a folder, and judge which L0 is right per family: data/metrics/audit."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Check that the folder to audit is found, before DVC reads it: DVC's error names neither the key nor what to do."""
+"""Check that the folder to audit exists, before DVC reads it: DVC's error names neither the key nor a remedy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Train SAEs whose L0 moves itself: SAEs in data/sae/automatic_l0, the path of L0 in data/metrics/automatic_l0."""
+"""Train SAEs while their L0 is steered: SAEs in data/sae/automatic_l0, the path of L0 in data/metrics/automatic_l0."""
 
 from functools import partial
 from pathlib import Path
@@ -35,15 +35,15 @@ def main(params: Params) -> None:
 
 
 def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
-    """The SAEs of one start, saved to their folders; returns what steered them."""
+    """Train and save the SAEs of one start; returns their steering."""
     from sbw.files import folder_of
     from sbw.lockstep.toys import progress, train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
-    from sbw.verdict.automatic_l0 import AutomaticL0
+    from sbw.verdict.automatic_l0 import L0Steering
 
     section, training = params.automatic_l0, params.training
-    steer = AutomaticL0(start, training.steps(), section.d_sae)
+    steer = L0Steering(start, training.steps(), section.d_sae)
     saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
     with progress(f"automatic L0 from {start:g}", training.steps()) as bar:
         train_on_toy(

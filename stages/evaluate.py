@@ -23,7 +23,7 @@ def main(params: Params, name: str) -> None:
     from sbw.toy.model import load_sample, load_toy, true_l0
 
     toy, place = load_toy(Path("data/toy", section.toy)), Path(name if name in SUMMARIES else f"experiments/{name}")
-    sample, saes = load_sample(toy, Path("data/toy", section.toy)), trained(params, name, toy, Path("data/sae", place))
+    sample, saes = load_sample(toy, Path("data/toy", section.toy)), saes_of(params, name, toy, Path("data/sae", place))
     if isinstance(section, Mixing):
         table = mixing_table(saes, toy.features, name, section.toy, true_l0(sample.feature_acts))
         with whole_folder(Path("data/metrics", place)) as folder:
@@ -42,8 +42,8 @@ def main(params: Params, name: str) -> None:
             print(", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
 
 
-def trained(params: Params, name: str, toy: Any, folder: Path) -> list[tuple[dict[str, float], Any]]:
-    """The SAEs of a section of the params, which lie in that folder, each with its keys in tables."""
+def saes_of(params: Params, name: str, toy: Any, folder: Path) -> list[tuple[dict[str, float], Any]]:
+    """The SAEs of a section of the params, from their folder, each with its keys in tables."""
     from sbw.saes.disk import load_sae
     from sbw.saes.experiments.grid import cells
 

@@ -1,4 +1,4 @@
-"""Write plots/vega.js, all that draws the page of plots, so that `dvc plots` needs no network."""
+"""Write plots/vega.js, the scripts of the page of plots, so that `dvc plots` needs no network."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which L0 of the sweep is right? A verdict in data/metrics/recommendation.json, what it rests on in tables beside."""
+"""Recommend an L0 from the sweep: the verdict in data/metrics/recommendation.json, its evidence in tables beside it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Report what was found, claim by claim, as plots/report.md and, with its figures inside, as plots/report.html."""
+"""Report the findings claim by claim, as plots/report.md and, with the figures inside, as plots/report.html."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the tables behind the interactive plots to plots/series, as CSV, the same that the figures are drawn from."""
+"""Write the tables behind the interactive plots to plots/series, as CSV."""
 
 from pathlib import Path
 

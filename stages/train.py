@@ -19,20 +19,13 @@ def main(params: Params) -> None:
     toy = load_toy(Path("data/toy", train.toy))
     sae = initial_sae(params.k, toy.features.hidden_dim, train.d_sae, train.seed)
     with progress(f"train k={params.k:g}", training.steps()) as bar:
-        points = train_on_toy(
-            [sae],
-            toy,
-            training,
-            names=[f"train k={params.k:g}"],
-            stream_seed=training.stream_seed,
-            samples=training.samples,
-            log_every=train.log_every,
-            bar=bar,
+        seed, samples, every, names = training.stream_seed, training.samples, train.log_every, [f"train k={params.k:g}"]
+        curve = train_on_toy(
+            [sae], toy, training, names=names, stream_seed=seed, samples=samples, log_every=every, bar=bar
         )
-    curve = pd.DataFrame(points)
     with whole_folder(Path("data/sae/train")) as folder, whole(Path("plots/training_curve.csv")) as csv:
         save_sae(sae, folder)
-        curve[["step", "loss", "l0"]].to_csv(csv, index=False)
+        pd.DataFrame(curve)[["step", "loss", "l0"]].to_csv(csv, index=False)
 
 
 if __name__ == "__main__":

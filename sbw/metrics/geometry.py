@@ -1,4 +1,4 @@
-"""The geometry of an SAE's latents: how alike they are to each other, and to the true features.
+"""Cosines of an SAE's latents with each other and with the true features.
 
 Shapes: h latents, f features, d width of the activations.
 """
@@ -22,8 +22,8 @@ def cosine_similarities(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Flo
 def pairwise_cosine(rows: Float[Tensor, "h d"]) -> float:
     """Mean of |u_i · u_j| over the pairs i < j of unit-normalised rows.
 
-    Called c_dec for the rows of W_dec and c_enc for the columns of W_enc (Eq. 5 of arXiv 2508.16560). Goes by blocks of
-    1,024 rows, so that 32,768 of them need no matrix of their pairs.
+    c_dec for the rows of W_dec, c_enc for the columns of W_enc (Eq. 5 of arXiv 2508.16560). Computed in blocks of 1,024
+    rows, so that 32,768 rows need no matrix of their pairs.
     """
     u, total = normalize(rows, dim=1), 0.0
     for start in range(0, len(u), _BLOCK):
@@ -34,29 +34,26 @@ def pairwise_cosine(rows: Float[Tensor, "h d"]) -> float:
 
 
 def null_pairwise_cosine(d: int) -> float:
-    """What `pairwise_cosine` tends to for random directions in d dimensions: √(2 / (π d))."""
+    """The limit of `pairwise_cosine` for random directions in d dimensions: √(2 / (π d))."""
     return math.sqrt(2 / (math.pi * d))
 
 
 def match_features(cosines: Float[Tensor, "h f"]) -> Int[Tensor, " h"]:
-    """The feature that each latent stands for: the one-to-one matching with the greatest sum of |cosine|.
-
-    −1 for a latent that no feature is left for.
-    """
+    """The feature of each latent, in the one-to-one matching with the greatest sum of |cosine|; −1 for no feature."""
     latents, features = linear_sum_assignment(-cosines.abs().numpy())
     matched = torch.full((len(cosines),), -1)
     matched[torch.as_tensor(latents)] = torch.as_tensor(features)
     return matched
 
 
-def mixing(
+def latent_mixing(
     decoder: Float[Tensor, "h f"], features: Float[Tensor, "f f"], feature: int
 ) -> tuple[Int[Tensor, " m"], Float[Tensor, " m"]]:
-    """How much of one feature the latents of the others hold: u_i · f_j − f_m(i) · f_j, signed.
+    """How much of one feature the latents of other features hold: u_i · f_j − f_m(i) · f_j, signed.
 
     Args:
         decoder: cosines of decoder rows with features, u_i · f_j.
-        features: cosines of the features with each other, which superposition makes nonzero and which are no mixing.
+        features: cosines of the features with each other; in superposition they are not 0, and are not mixing.
         feature: j.
 
     Returns:

@@ -1,6 +1,6 @@
-"""What is measured of the experiments on mixing, as a tidy table: a row an SAE and latent."""
+"""The table of the experiments on mixing: one row per SAE and latent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ from sae_lens import SAE
 from sae_lens.synthetic import FeatureDictionary
 
 from sbw.files import column
-from sbw.metrics.geometry import cosine_similarities, mixing
+from sbw.metrics.geometry import cosine_similarities, latent_mixing
 
 MIXING = pa.schema(
     [
@@ -21,7 +21,7 @@ MIXING = pa.schema(
         column("seed", pa.int64(), "seed of the activations that it was trained on"),
         column("latent", pa.int64(), "index of the latent; those matched to feature 0 are left out"),
         column("mixing", pa.float64(), "its decoder row's cosine with feature 0, less that of its own feature"),
-        column("true_l0", pa.float64(), "active features a sample, on average"),
+        column("true_l0", pa.float64(), "active features per sample, on average"),
     ]
 )
 
@@ -35,15 +35,12 @@ def mixing_table(
     true_l0: float,
 ) -> pd.DataFrame:
     """The columns of `MIXING` for SAEs with their keys `rho`, `k` and `seed`."""
-    return pd.DataFrame(_rows(saes, features, stage, toy)).assign(true_l0=true_l0)
-
-
-def _rows(
-    saes: Sequence[tuple[dict[str, float], SAE[Any]]], features: FeatureDictionary, stage: str, toy: str
-) -> Iterator[dict[str, Any]]:
     truth = features.feature_vectors
     between_features = cosine_similarities(truth, truth)
+    rows = []
     for keys, sae in saes:
-        latents, values = mixing(cosine_similarities(sae.W_dec, truth), between_features, feature=0)
+        latents, values = latent_mixing(cosine_similarities(sae.W_dec, truth), between_features, feature=0)
+        common = {"stage": stage, "toy": toy, **keys}
         for latent, value in zip(latents.tolist(), values.tolist(), strict=True):
-            yield {"stage": stage, "toy": toy, **keys, "latent": latent, "mixing": value}
+            rows.append(common | {"latent": latent, "mixing": value})
+    return pd.DataFrame(rows).assign(true_l0=true_l0)

@@ -1,4 +1,4 @@
-"""How well an SAE gives back its input.
+"""Errors of an SAE's reconstruction.
 
 Shapes: b samples, d width of the activations.
 """

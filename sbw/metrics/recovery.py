@@ -1,4 +1,4 @@
-"""Whether an SAE found the true features: SAELens's own evaluation, on a fixed sample instead of fresh draws.
+"""SAELens's evaluation of whether an SAE found the true features, on a fixed sample instead of fresh draws.
 
 Shapes: b samples, f features.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 def recovery(sae: SAE[Any], features: FeatureDictionary, feature_acts: Float[Tensor, "b f"]) -> SyntheticDataEvalResult:
     """SAELens's `eval_sae_on_synthetic_data` (MCC, uniqueness, dead latents, shrinkage, precision, recall, F1) of an
-    SAE on the samples whose feature activations are given."""
+    SAE on samples with these feature activations."""
     replay = cast(ActivationGenerator, _Replay(feature_acts))
     return eval_sae_on_synthetic_data(sae, features, replay, num_samples=len(feature_acts))
 

@@ -16,20 +16,17 @@ from sbw.metrics.geometry import cosine_similarities, match_features
 K = TypeVar("K")
 
 MATCHED_UP_TO = 4096
-"""Latents up to which decoders are matched with each other: the time goes with the cube of their number."""
+"""Most latents of decoders that are matched with each other: the time grows with the cube of their number."""
 
 
 def decoder_agreement(a: Float[Tensor, "h d"], b: Float[Tensor, "h d"]) -> float:
-    """MCC of two decoders: the mean |cosine| of their rows, matched one to one so that it is greatest.
-
-    1 for the same latents in any order and sign.
-    """
+    """MCC of two decoders: the greatest mean |cosine| of rows matched one to one; 1 for equal rows in any order."""
     cosines = cosine_similarities(a, b)
     return cosines.gather(1, match_features(cosines)[:, None]).abs().double().mean().item()
 
 
 @torch.no_grad()
 def agreements(decoders: Mapping[K, Float[Tensor, "h d"]]) -> list[tuple[K, K, float]]:
-    """Each pair of decoders by their keys, with their agreement; none of more than MATCHED_UP_TO latents."""
+    """The keys and agreement of each pair of decoders that have at most MATCHED_UP_TO latents."""
     small = [key for key, decoder in decoders.items() if len(decoder) <= MATCHED_UP_TO]
     return [(a, b, decoder_agreement(decoders[a], decoders[b])) for a, b in combinations(small, 2)]

@@ -1,4 +1,4 @@
-"""s_n^dec of more decoder projections than can be held or sorted.
+"""s_n^dec of more decoder projections than fit in memory.
 
 Shapes: b samples, d width of the activations, h latents.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 from sbw.metrics.projection import decoder_projections
 
 RELATIVE_ERROR = 2.0**-11
-"""Greatest error of a streamed s_n, as a share of it."""
+"""Greatest relative error of a streamed s_n."""
 
 _DROPPED_BITS = 13  # of the 23 of a float32's mantissa: 10 are kept
 _BINS = 1 << (32 - _DROPPED_BITS)
@@ -20,10 +20,10 @@ _AT_ONCE = 1 << 24
 
 
 class StreamedProjections:
-    """Counts decoder projections in bins that are as fine, for their size, as floats with 10 bits of mantissa.
+    """Counts decoder projections in bins, one per float with 10 bits of mantissa.
 
-    The bits of a float32 are in the order of its value, once those of negative ones are turned, so a projection's bin
-    is its upper bits: no range need be known beforehand, and s_n is found to a relative error of 2⁻¹¹.
+    The bits of float32s, once those of negative ones are flipped, are in the order of their values. So a projection's
+    upper bits are its bin: no range has to be known beforehand.
     """
 
     def __init__(self, W_dec: Float[Tensor, "h d"], b_dec: Float[Tensor, " d"]):
@@ -42,7 +42,7 @@ class StreamedProjections:
         self.rows += len(x)
 
     def s_n(self) -> Float[Tensor, " h-1"]:
-        """s_n^dec for n = 1 … h − 1, as `nth_projections` of all batches together, to RELATIVE_ERROR."""
+        """`nth_projections` of all batches together, to RELATIVE_ERROR."""
         n = np.arange(1, len(self.W_dec))
         at_least = np.cumsum(self.counts[::-1])[::-1]  # projections in this bin or above
         # The value at index n·rows, counted from 0, is in the last bin with more than that at or above it.

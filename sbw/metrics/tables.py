@@ -1,4 +1,4 @@
-"""What is measured of a trained SAE, as tidy tables: one row per SAE, per SAE and n, or per SAE, latent and feature."""
+"""Measurements of SAEs as tidy tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ _KEYS = [
     column("variant", pa.string(), "trained, or truth: the true features made to keep k latents per sample"),
     column("k", pa.float64(), "L0 that it was trained for, at the end; null where a coefficient decides"),
     column("initial_k", pa.float64(), "L0 at the start of the training, where it moved; else null"),
-    column("l0_coefficient", pa.float64(), "of the sparsity loss, for JumpReLU; else null"),
-    column("samples", pa.int64(), "activations it was trained on, where the experiment varies that; else null"),
+    column("l0_coefficient", pa.float64(), "coefficient of the sparsity loss, for JumpReLU; else null"),
+    column("samples", pa.int64(), "activations that it was trained on, where the experiment varies them; else null"),
     column("seed", pa.int64(), "of its initial weights, or of its activations if they are the truth; null: untrained"),
 ]
 _NULLABLE = {"k": "Float64", "initial_k": "Float64", "l0_coefficient": "Float64", "samples": "Int64", "seed": "Int64"}
@@ -61,7 +61,7 @@ SAES = pa.schema(
 PROJECTIONS = pa.schema(
     [
         *_KEYS,
-        column("n", pa.int64(), "latents per sample"),
+        column("n", pa.int64(), "latents per sample that s_n keeps"),
         column("s_n", pa.float64(), "nth decoder projection, in the units of the activations"),
         column("s_n_error", pa.float64(), "its standard error over the evaluation sample"),
     ]
@@ -78,7 +78,7 @@ COSINES = pa.schema(
     [
         *_KEYS,
         column("latent", pa.int64(), "index of the latent"),
-        column("matched_feature", pa.int64(), "feature that the latent is matched to one to one; null if none is left"),
+        column("matched_feature", pa.int64(), "feature matched to the latent, one to one; null if none is left"),
         column("feature", pa.int64(), "index of the true feature"),
         column("encoder_cosine", pa.float64(), "cosine of the latent's encoder column with the feature vector"),
         column("decoder_cosine", pa.float64(), "cosine of the latent's decoder row with the feature vector"),
@@ -88,14 +88,14 @@ STABILITY = pa.schema(
     [
         *(field for field in _KEYS if field.name not in ("variant", "seed")),
         column("seed_a", pa.int64(), "seed of an SAE"),
-        column("seed_b", pa.int64(), "seed of another that has all else in common with it"),
+        column("seed_b", pa.int64(), "seed of another SAE, equal in all else"),
         column("agreement", pa.float64(), "mean absolute cosine of their decoder rows, matched one to one"),
     ]
 )
 
 
 class Tables(NamedTuple):
-    """What was measured of some SAEs."""
+    """Measurements of some SAEs."""
 
     saes: pd.DataFrame
     """One row per SAE, with the columns of `SAES`."""
@@ -106,27 +106,27 @@ class Tables(NamedTuple):
     cosines: pd.DataFrame
     """One row per trained SAE, latent and feature, with the columns of `COSINES`."""
     stability: pd.DataFrame
-    """One row per pair of trained SAEs that differ by their seed alone, with the columns of `STABILITY`."""
+    """One row per pair of trained SAEs that differ in their seed alone, with the columns of `STABILITY`."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An SAE to measure, and the keys that its rows bear."""
+    """An SAE to measure, and the keys of its rows."""
 
     sae: SAE[Any]
     stage: str
     toy: str
     keys: dict[str, float]
-    """What it is known by: k, seed and whatever else of `initial_k`, `l0_coefficient` and `samples` was varied."""
+    """k, seed and those of `initial_k`, `l0_coefficient` and `samples` that the experiment varies."""
 
     @property
     def trained(self) -> bool:
-        """Whether it was trained: the true SAE, which was not, has no seed."""
+        """Whether it was trained: the true SAE has no seed."""
         return "seed" in self.keys
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The columns that every row of the SAE begins with."""
+        """The first columns of every row of the SAE."""
         return {
             "stage": self.stage,
             "toy": self.toy,
@@ -137,20 +137,20 @@ class Subject:
 
 
 def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | None) -> Tables:
-    """Measure SAEs on a sample, several at once.
+    """Measure SAEs on a sample, in parallel.
 
-    `bins` are those of the histograms. If None, histograms and cosines are left out, which a recommendation does not
-    need and which grow with the square of the features: they have no columns then.
+    `bins` is the number of bins per histogram. If None, histograms and cosines, whose rows grow with the square of the
+    number of features and which no recommendation needs, have no columns.
     """
     measure = partial(_measure, toy=toy, sample=sample, bins=bins)
     measured = map_processes(measure, subjects, label="evaluate", unit="SAE")
     saes, *parts = zip(*measured, strict=True)
     frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)] or [pd.DataFrame()]) for part in parts)]
-    return Tables._make([*(frame.reset_index(drop=True) for frame in frames), stability_table(subjects)])
+    return Tables(*(frame.reset_index(drop=True) for frame in frames), _stability(subjects))
 
 
 def headline(tables: Tables, n: int) -> dict[str, float]:
-    """The ten numbers of the one SAE in the tables that `dvc exp show` shows, s_n at one `n` among them."""
+    """Ten numbers of the one SAE in the tables, with s_n at `n`, for `dvc exp show`."""
     names = ["k", "true_l0", "l0", "mse", "variance_explained_about_zero", "mcc", "dead_latents", "c_dec"]
     row = tables.saes.iloc[0]
     s_n = tables.projections.loc[tables.projections["n"] == n, "s_n"].item()
@@ -158,10 +158,10 @@ def headline(tables: Tables, n: int) -> dict[str, float]:
 
 
 def sweep_headline(tables: Tables, n: int) -> dict[str, float]:
-    """Where a sweep's metrics point, by the mean over its seeds.
+    """Where a sweep's metrics point, by their means over seeds.
 
-    The k of the least c_dec and c_enc, the first k whose s_n lies within 0.01 of the least (above it the curve is
-    flat), and the share of the seeds at the k nearest the true L0 that recover every feature (MCC above 0.99).
+    The k of the least c_dec and c_enc, the first k whose s_n is within 0.01 of the least (above it the curve is flat),
+    and the share of seeds that recover every feature (MCC above 0.99) at the k nearest the true L0.
     """
     trained = tables.saes[tables.saes["variant"] == "trained"]
     means = trained.groupby("k")[["c_dec", "c_enc", "true_l0"]].mean()
@@ -184,13 +184,11 @@ def _measure(subject: Subject, toy: Toy, sample: Sample, bins: int | None) -> tu
     projections = decoder_projections(sample.activations, subject.sae.W_dec, subject.sae.b_dec)
     rest = [pd.DataFrame(), pd.DataFrame()]
     if bins is not None and subject.trained:
-        rest = [histogram_rows(subject, projections, bins), cosine_rows(subject, toy)]
-    return sae_row(subject, toy, sample), projection_rows(subject, projections), *rest
+        rest = [_histogram(subject, projections, bins), _cosines(subject, toy)]
+    return _sae_row(subject, toy, sample), _projections(subject, projections), *rest
 
 
-@torch.no_grad()
-def sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
-    """One SAE's row of `SAES`, measured on the sample."""
+def _sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
     sae = subject.sae
     found = recovery(sae, toy.features, sample.feature_acts)
     c_dec = pairwise_cosine(sae.W_dec)
@@ -204,32 +202,25 @@ def sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
         "c_enc": pairwise_cosine(sae.W_enc.T),
         "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
         **reconstruction_errors(sample.activations, sae(sample.activations))._asdict(),
-        "mcc": found.mcc,
-        "uniqueness": found.uniqueness,
-        "dead_latents": found.dead_latents,
-        "shrinkage": found.shrinkage,
+        **{name: getattr(found, name) for name in ("mcc", "uniqueness", "dead_latents", "shrinkage")},
         "precision": found.classification.precision,
         "recall": found.classification.recall,
         "f1": found.classification.f1_score,
     }
 
 
-def projection_rows(subject: Subject, projections: Float[Tensor, "b h"]) -> pd.DataFrame:
-    """One SAE's rows of `PROJECTIONS`: s_n^dec for n = 1 … d_sae − 1."""
+def _projections(subject: Subject, projections: Float[Tensor, "b h"]) -> pd.DataFrame:
     s_n, error = nth_projections(projections), sampling_error(projections)
     n = range(1, len(s_n) + 1)
     return _frame({**subject.columns, "n": n, "s_n": s_n.double(), "s_n_error": error.double()})
 
 
-def histogram_rows(subject: Subject, projections: Float[Tensor, "b h"], bins: int) -> pd.DataFrame:
-    """One SAE's rows of `HISTOGRAMS`: bins of one width from the least projection to the greatest."""
+def _histogram(subject: Subject, projections: Float[Tensor, "b h"], bins: int) -> pd.DataFrame:
     density, edges = np.histogram(projections.numpy(), bins=bins, density=True)
     return _frame({**subject.columns, "from": edges[:-1], "to": edges[1:], "density": density})
 
 
-@torch.no_grad()
-def cosine_rows(subject: Subject, toy: Toy) -> pd.DataFrame:
-    """One SAE's rows of `COSINES`: each latent with each feature."""
+def _cosines(subject: Subject, toy: Toy) -> pd.DataFrame:
     truth: Tensor = toy.features.feature_vectors
     encoder = cosine_similarities(subject.sae.W_enc.T, truth)
     decoder = cosine_similarities(subject.sae.W_dec, truth)
@@ -246,8 +237,7 @@ def cosine_rows(subject: Subject, toy: Toy) -> pd.DataFrame:
     return _frame(rows)
 
 
-def stability_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """The rows of `STABILITY`: each two of the trained SAEs that differ by their seed alone."""
+def _stability(subjects: Sequence[Subject]) -> pd.DataFrame:
     trained = [subject for subject in subjects if subject.trained]
     rows = [
         {**keys, "seed_a": a, "seed_b": b, "agreement": agreement}
@@ -259,15 +249,9 @@ def stability_table(subjects: Sequence[Subject]) -> pd.DataFrame:
 
 
 def save_tables(tables: Tables, folder: Path) -> None:
-    """Write each table that was measured to `folder`, as NAME.parquet."""
-    for name, schema in (
-        ("saes", SAES),
-        ("projections", PROJECTIONS),
-        ("histograms", HISTOGRAMS),
-        ("cosines", COSINES),
-        ("stability", STABILITY),
-    ):
-        table = getattr(tables, name)
+    """Write each table that has columns to `folder`, as NAME.parquet."""
+    schemas = (SAES, PROJECTIONS, HISTOGRAMS, COSINES, STABILITY)
+    for (name, table), schema in zip(tables._asdict().items(), schemas, strict=True):
         if len(table.columns):
             save_table(table, schema, folder / f"{name}.parquet")
 

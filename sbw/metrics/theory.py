@@ -1,4 +1,4 @@
-"""The paper's two closed-form arguments: why a too small L0 rewards mixing, and what mixing does to projections."""
+"""The paper's two closed-form arguments: why a low L0 rewards mixing, and what mixing does to projections."""
 
 import math
 from typing import NamedTuple
@@ -27,21 +27,21 @@ MIXED = Mixture(silent_std=2.0, active_std=7.0)
 """The idealised SAE that mixes correlated features: both parts are wider."""
 
 PAPER_FIRST, PAPER_BOTH, PAPER_ALPHA = 0.4, 0.4, 0.6
-"""Probabilities and share for which `top1_loss` gives the two losses that the paper prints: 0.4 for clean latents and
-0.154 for mixed ones. Inferred from these losses: in steps of 0.05, no other share and probabilities give both."""
+"""Probabilities and share for which `top1_loss` gives the paper's losses: 0.4 for clean latents, 0.154 for mixed ones.
+Inferred from these losses: in steps of 0.05, no other values give both."""
 
 
 def top1_loss(alpha: float, first: float, both: float) -> float:
     """Expected squared error of an SAE whose L0 is 1 on two features that sometimes fire together.
 
     The features f₁ and f₂ are orthonormal and have activation 1 when they fire. The SAE is tied, has unit-norm latents
-    ℓ₁ ∝ α f₁ + (1 − α) f₂ and ℓ₂ = f₂, and keeps the greatest of the two a sample. Its loss is
+    ℓ₁ ∝ α f₁ + (1 − α) f₂ and ℓ₂ = f₂, and keeps the greater of the two per sample. Its loss is
 
         [P₁ (1 − α)² + P₁₂ (1 − 2α)²] / [α² + (1 − α)²]
 
-    whatever the probability of f₂ alone, which ℓ₂ reconstructs. It is the loss, too, of an SAE that mixes both latents
-    alike, with P₁ the probability of either feature alone. The slope at α = 1 is 2 P₁₂: where the features fire
-    together at all, clean latents are no minimum (the two-feature argument of arXiv 2508.16560).
+    whatever the probability of f₂ alone, which ℓ₂ reconstructs. An SAE whose latents both mix has the same loss, with
+    P₁ the probability of either feature alone. The slope at α = 1 is 2 P₁₂: where the features fire together, clean
+    latents are no minimum (the two-feature argument of arXiv 2508.16560).
 
     Args:
         alpha: share of f₁ in its latent, 1/2 <= alpha <= 1; at 1 the latents are the features.

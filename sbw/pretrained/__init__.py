@@ -1,1 +1,1 @@
-"""Other people's SAEs, in folders and in SAELens's directory."""
+"""SAEs made elsewhere, in folders and in SAELens's directory."""

@@ -1,4 +1,4 @@
-"""SAELens's directory of pretrained SAEs as a table: what L0 do public SAEs have?"""
+"""SAELens's directory of pretrained SAEs as a table, with their L0."""
 
 import re
 from fnmatch import fnmatchcase
@@ -11,25 +11,25 @@ from sae_lens.loading.pretrained_saes_directory import PretrainedSAELookup, get_
 from sbw.files import column
 from sbw.run.errors import UserError
 
-SCHEMA = pa.schema(
+PRETRAINED = pa.schema(
     [
         column("release", pa.string(), "release in SAELens's directory"),
         column("sae_id", pa.string(), "id of the SAE in its release"),
         column("repo_id", pa.string(), "Hugging Face repository"),
-        column("model", pa.string(), "language model, as the directory names it"),
+        column("model", pa.string(), "name of the language model in the directory"),
         column("l0", pa.float64(), "active latents per token, on average; null where the directory states none"),
         column("neuronpedia_id", pa.string(), "id on Neuronpedia; null where it has none"),
         column("variance_explained", pa.float64(), "share of variance; null where the directory states none"),
         column("layer", pa.int64(), "layer of the model, from 0; null where the ids do not say"),
         column("width", pa.int64(), "number of latents; null where the ids do not say"),
         column("site", pa.string(), "residual, mlp, attention, transcoder or embedding; null where the ids do not say"),
-        column("selected", pa.bool_(), "whether it has an L0 and is what the params `collect_l0` ask for"),
+        column("selected", pa.bool_(), "whether it has an L0 and matches the params `collect_l0`"),
     ],
     metadata={"sae_lens_version": __version__},
 )
 
 LONGEST_NAME = 200
-"""Characters of a name that are kept; SAELens's longest has 70."""
+"""Most characters of a name; SAELens's longest has 70."""
 
 _LAYER = re.compile(r"^(?:blocks\.|l)(\d+)[._amr]|(?:^|[/_])layer_?(\d+)(?=$|[/_])")
 _WIDTH = re.compile(
@@ -43,19 +43,14 @@ _SITE_OF_ID = [
     (re.compile(r"^transcoder/"), "transcoder"),
     (re.compile(r"^embedding/"), "embedding"),
 ]
-_SITE_OF_RELEASE_WORD = {
-    "res": "residual",
-    "mlp": "mlp",
-    "att": "attention",
-    "transcoders": "transcoder",
-    "clt": "transcoder",
-}
+_SITE_OF_RELEASE_WORD = {"res": "residual", "mlp": "mlp", "att": "attention", "transcoders": "transcoder",
+                         "clt": "transcoder"}  # fmt: skip
 
 
 def pretrained_saes() -> pd.DataFrame:
-    """One row for every SAE of SAELens's directory, in its order, with the columns of `SCHEMA` but `selected`.
+    """One row per SAE of SAELens's directory, in its order, with the columns of `PRETRAINED` except `selected`.
 
-    SAELens fills in an L0 of 0 and a variance explained of 1 where a release states none; both are null here.
+    Where a release states none, SAELens has an L0 of 0 and a variance explained of 1; both are null here.
     """
     directory = get_pretrained_saes_directory()
     rows = [_row(entry, sae_id) for entry in directory.values() for sae_id in entry.saes_map]
@@ -63,15 +58,14 @@ def pretrained_saes() -> pd.DataFrame:
 
 
 def select(saes: pd.DataFrame, models: list[str], releases: list[str], require_neuronpedia: bool) -> pd.Series:
-    """Whether each SAE has an L0 above 0 and is asked for: with every pattern `*` and Neuronpedia, the paper's figure.
+    """Whether each row of `pretrained_saes` has an L0 above 0 and is asked for; the paper's figure has `*` and `True`.
 
     Args:
-        saes: the table of `pretrained_saes`.
         models, releases: shell patterns, of which one must match.
         require_neuronpedia: whether the SAE must be on Neuronpedia.
 
     Raises:
-        UserError: none is; the message names the key that nothing satisfies.
+        UserError: no SAE is asked for; the message names the key that nothing satisfies.
     """
     shown = saes["neuronpedia_id"].notna() | (not require_neuronpedia)
     selected = (saes["l0"] > 0) & shown
@@ -84,7 +78,7 @@ def select(saes: pd.DataFrame, models: list[str], releases: list[str], require_n
 
 
 def plain(name: str) -> str:
-    """A name from outside as it can be kept and shown: what does not print is escaped, and what has no end is cut."""
+    """A name from outside, safe to keep and show: unprintable characters are escaped, a long name is cut."""
     shown = repr(name)[1:-1]
     return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
 
@@ -98,7 +92,7 @@ def parse_layer(sae_id: str) -> int | None:
 def parse_width(release: str, sae_id: str) -> int | None:
     """The number of latents that an SAE's id, or else its release, states, or None.
 
-    Thousands and millions abbreviate powers of two (16k and 131k are 16,384 and 131,072); others are not guessed.
+    Thousands and millions stand for powers of two (16k and 131k for 16,384 and 131,072); others are not guessed.
     """
     match = _WIDTH.search(sae_id) or _WIDTH.search(release)
     if match is None:
@@ -109,7 +103,7 @@ def parse_width(release: str, sae_id: str) -> int | None:
 
 
 def parse_site(release: str, sae_id: str) -> str | None:
-    """Where in the model the SAE sits, as its id, or else its release, states, or None."""
+    """The site in the model that an SAE's id, or else its release, states, or None."""
     for pattern, site in _SITE_OF_ID:
         if pattern.search(sae_id):
             return site

@@ -1,4 +1,4 @@
-"""SAEs before they are loaded: in folders, or in SAELens's directory."""
+"""SAEs in folders or in SAELens's directory, listed before they are loaded."""
 
 import re
 from pathlib import Path
@@ -18,11 +18,11 @@ class Listed(NamedTuple):
     """An SAE that is not loaded yet."""
 
     name: str
-    """Its folder below the one that was named, or release/sae_id."""
+    """Its folder below the named one, or release/sae_id."""
     folder: Path | None
-    """Its folder; None for one of SAELens's directory."""
+    """Its folder; None in SAELens's directory."""
     l0: float | None
-    """What its name or the directory states, if anything."""
+    """The L0 that its name or the directory states, if any."""
 
     def load(self) -> SAE[Any]:
         """A fresh copy of the SAE.
@@ -45,10 +45,10 @@ class Listed(NamedTuple):
 
 
 def in_folder(folder: Path) -> list[Listed]:
-    """The SAELens SAEs in a folder, at any depth, in the order of their names, numbers in them as numbers.
+    """The SAELens SAEs in a folder, at any depth, ordered by name, with numbers in names as numbers.
 
     Raises:
-        FileNotFoundError, UserError: there is no such folder, or no SAE in it.
+        FileNotFoundError, UserError: the folder, or an SAE in it, is not found.
     """
     if not folder.exists():
         raise not_found(folder)
@@ -59,7 +59,7 @@ def in_folder(folder: Path) -> list[Listed]:
 
 
 def stated_l0(name: str) -> float | None:
-    """The L0 that a name states, as `average_l0_105`, `l0=12.5` or `k=9` do; the last one, or None."""
+    """The last L0 that a name states, as in `average_l0_105`, `l0=12.5` or `k=9`, or None."""
     stated = _L0_IN_NAME.findall(name)
     return float(stated[-1]) if stated else None
 

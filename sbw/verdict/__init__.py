@@ -1,1 +1,1 @@
-"""From curves to the L0 that is right."""
+"""Which L0 is right: from metrics to verdicts."""

@@ -22,20 +22,20 @@ from sbw.verdict.recommendation import recommend
 
 AUDIT = pa.schema(
     [
-        column("sae", pa.string(), "its folder below the one that is audited, or release/sae_id"),
-        column("family", pa.string(), "what SAEs that can be compared share: architecture, shape, model, hook"),
+        column("sae", pa.string(), "its folder below the audited one, or release/sae_id"),
+        column("family", pa.string(), "architecture, shape, model and hook: equal for SAEs that can be compared"),
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("setting", pa.float64(), "what SAEs that differ by their seed alone share: k, or the L0 stated"),
-        column("l0", pa.float64(), "active latents per sample, of its metadata, else its k, or what a name states"),
+        column("setting", pa.float64(), "k, or the stated L0: equal for SAEs that differ in their seed alone"),
+        column("l0", pa.float64(), "active latents per sample, from its metadata, else its k, or what a name states"),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
     ]
 )
 AGREEMENTS = pa.schema(
     [
-        column("family", pa.string(), "that both SAEs are of"),
-        column("setting", pa.float64(), "that both SAEs have"),
+        column("family", pa.string(), "family of both SAEs"),
+        column("setting", pa.float64(), "setting of both SAEs"),
         column("sae_a", pa.string(), "one SAE"),
         column("sae_b", pa.string(), "the other"),
         column("agreement", pa.float64(), "mean absolute cosine of their decoder rows, matched one to one"),
@@ -56,13 +56,13 @@ class Audit(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The SAEs as a table, then the verdicts of each family, one sentence per line."""
+        """The SAEs as a table, then each family's verdicts, one sentence per line."""
         shown = self.saes[["sae", "l0", "c_dec", "c_dec_over_null"]].to_string(index=False, float_format="%.4g")
         return "\n".join([shown, *(_paragraph(*verdict) for verdict in self.verdicts.items())])
 
     @property
     def document(self) -> dict[str, Any]:
-        """The rows of the SAEs and the verdicts of the families, as JSON has them."""
+        """The rows of the SAEs and the verdicts of the families, ready for JSON."""
         return {"saes": self.saes.to_dict("records"), "families": self.verdicts}
 
     def save(self, folder: Path | str) -> None:
@@ -79,12 +79,12 @@ class Audit(NamedTuple):
 
 
 def audit(*folders: Path | str, hub: Sequence[str] = (), seed: int = 0) -> Audit:
-    """Which of the SAEs in some folders have the right L0, by their decoders alone.
+    """Measure the decoders of the SAEs in some folders, and judge which L0 is right per family.
 
     Args:
         folders: of SAELens SAEs, at any depth; with several, an SAE's name begins with its folder's.
-        hub: shell patterns of `release/sae_id` in SAELens's directory, which are fetched from the Hugging Face hub.
-        seed: of the draws that the intervals are of.
+        hub: shell patterns of `release/sae_id` in SAELens's directory, fetched from the Hugging Face hub.
+        seed: of the draws behind the intervals.
 
     Raises:
         UserError: a folder has no SAE, a pattern matches none, or the L0 of an SAE is not known.
@@ -102,12 +102,12 @@ def in_directory(patterns: Sequence[str]) -> list[Listed]:
     directory = get_pretrained_saes_directory()
     names = {f"{release}/{sae_id}": entry.expected_l0[sae_id] or stated_l0(entry.saes_map[sae_id])
              for release, entry in directory.items() for sae_id in entry.saes_map}  # fmt: skip
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
+    matches = {pattern: {name for name in names if fnmatchcase(name, pattern)} for pattern in patterns}
+    for pattern, matched in matches.items():
+        if not matched:
             raise UserError(f"`audit.hub`: no SAE of SAELens's directory matches {pattern!r}, a release/sae_id")
-    return [
-        Listed(name, None, l0) for name, l0 in names.items() if any(fnmatchcase(name, pattern) for pattern in patterns)
-    ]
+    chosen: set[str] = set().union(*matches.values())
+    return [Listed(name, None, l0) for name, l0 in names.items() if name in chosen]
 
 
 def _in_folders(folders: Sequence[Path]) -> list[Listed]:

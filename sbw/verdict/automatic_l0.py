@@ -1,4 +1,4 @@
-"""An L0 that moves itself while SAEs train, to where more of it no longer makes their latents less alike."""
+"""An L0 that moves while SAEs train, to where a higher L0 no longer lowers c_dec."""
 
 import math
 from typing import NamedTuple
@@ -16,45 +16,45 @@ PATH = pa.schema(
         column("toy", pa.string(), "toy that the SAEs are trained on"),
         column("start", pa.float64(), "L0 at the first step"),
         column("step", pa.int64(), "steps done"),
-        column("l0", pa.float64(), "the L0 that the SAEs are trained around from there on"),
-        column("c_dec", pa.float64(), "mean over the SAEs"),
+        column("l0", pa.float64(), "L0 that the SAEs are trained around after this step"),
+        column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows, mean over the SAEs"),
         column("true_l0", pa.float64(), "active features per sample, on average"),
     ]
 )
 
 SPREAD = 0.1
-"""How far from L0 the SAEs are trained, in log L0: half above it, half below, in turns."""
+"""Distance of the SAEs' own L0 from the steered one, in log L0: half above it, half below, in turns."""
 SLOPE = 0.15
-"""The slope of c_dec that is taken for none: in units of random directions' c_dec, per log L0 and look."""
+"""The slope of c_dec that counts as flat, in units of random directions' c_dec, per log L0 and look."""
 RATE = 0.04
-"""How far L0 moves between two looks at most, in log L0."""
+"""The greatest step of L0 between two looks, in log L0."""
 MEMORY = 0.8
 """Weight of the past in the running mean of the slopes."""
 SLOW_FROM, HELD_FROM = 0.6, 0.9
-"""Shares of the training after which L0 slows down, and after which it and the SAEs stay at one value."""
+"""Shares of the training after which L0 slows down, and after which it stays, with all SAEs at one value."""
 
 
 class PathPoint(NamedTuple):
-    """Where the L0 was."""
+    """The L0 at one look."""
 
     step: int
     """Steps done."""
     l0: float
-    """The L0 that the SAEs are trained around from here on."""
+    """The L0 that the SAEs are trained around after it."""
     c_dec: float
     """Mean over the SAEs."""
 
 
-class AutomaticL0:
-    """Steers SAEs to the right L0 while they train (App. A.11 of arXiv 2508.16560 has the idea).
+class L0Steering:
+    """Steers SAEs to the right L0 while they train (the idea is from App. A.11 of arXiv 2508.16560).
 
-    c_dec itself says little while they train: what an SAE has learned at another L0 stays with it. Its rate of change
-    says more. So every 100 steps the SAEs swap places between L0·e^SPREAD and L0/e^SPREAD, and the slope is
+    During training the change of c_dec is more telling than c_dec, which also reflects what was learned at another L0.
+    So every 100 steps the SAEs swap places between L0·e^SPREAD and L0/e^SPREAD, and the slope is
 
         (mean change of c_dec of those that were above − of those below) / (2 · SPREAD · c_null),
 
-    free of what changes with time alone. Below the true L0 it is negative, since a higher L0 lets latents come apart;
-    above it is about 0. L0 follows it up, and else falls: by RATE · clip(mean slope / SLOPE + 1, −1, 1) in log L0.
+    free of changes with time alone. Below the true L0 the slope is negative, for a higher L0 lets latents separate;
+    above it, it is about 0. L0 moves by −RATE · clip(mean slope / SLOPE + 1, −1, 1) in log L0 per look.
     """
 
     def __init__(self, start: float, steps: int, d_sae: int):
@@ -65,7 +65,7 @@ class AutomaticL0:
         self._slope = 0.0
 
     def __call__(self, decoders: list[Float[Tensor, "h d"]]) -> list[float]:
-        """Look at the decoders, and say at which k each is trained from here on."""
+        """Look at the decoders; returns the k that each is trained at from here on."""
         looks = len(self.path)
         null = null_pairwise_cosine(decoders[0].shape[1])
         now = [pairwise_cosine(W_dec) / null for W_dec in decoders]

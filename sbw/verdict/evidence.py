@@ -1,14 +1,13 @@
-"""What a sweep shows of the right L0: its metrics, in the units and the form that verdicts are made from.
+"""A sweep's metrics, in the units and the form that verdicts are made from.
 
-Every metric is turned so that lower is better, and given in units of what random directions have, so that one constant
-serves them all:
+In every metric lower is better, and its unit is its value for random directions, so that one tolerance serves them all:
 
     c_dec / c_null           c_null = √(2 / (π d_in)), the mean |cosine| of two random directions
     (s_n − s_{h−n}) / σ      σ = √(E‖x‖² / d_in), the root mean square projection of activations on a random direction
     1 − agreement            of the decoders of two seeds, which is 1 for equal ones
 
-The width s_n − s_{h−n} stands for s_n^dec: an SAE that mixes features spreads its decoder projections to both sides. In
-superposition s_n alone is least at a far too high L0, the width is not (docs/log.md).
+The width s_n − s_{h−n} replaces s_n^dec: an SAE that mixes features spreads its decoder projections to both sides. In
+superposition s_n alone has its minimum far above the right L0, the width does not (docs/log.md).
 """
 
 import math
@@ -47,11 +46,11 @@ def width_rows(projections: pd.DataFrame, saes: pd.DataFrame) -> Rows:
 
 
 def stability_rows(pairs: pd.DataFrame, saes: pd.DataFrame) -> Rows:
-    """The rows of 1 − agreement: of each seed, the mean over its pairs.
+    """The rows of 1 − agreement: per seed, the mean over its pairs.
 
-    The mean over pairs is a U-statistic: where one of n seeds agrees less with all others by 1, it moves by 2 / n, and
-    the seed's own mean over its pairs is further from that of all by (n − 2) / (n − 1). So the leverage is
-    2 (n − 1) / (n − 2), as in the jackknife of Arvesen (1969). Two seeds have one pair, and no spread.
+    The mean over pairs is a U-statistic. If one of n seeds agrees less by 1 with all others, that mean moves by 2 / n,
+    and the seed's own mean moves away from it by (n − 2) / (n − 1). So the leverage is 2 (n − 1) / (n − 2), as in the
+    jackknife of Arvesen (1969). Two seeds have one pair, and no spread.
 
     Args:
         pairs: columns `k`, `seed_a`, `seed_b` and `agreement`, one row per pair of seeds.
@@ -71,23 +70,19 @@ def rows_of(table: pd.DataFrame, value: pd.Series, error: Any = 0.0, leverage: A
 
 
 def sigma_of(saes: pd.DataFrame) -> float:
-    """σ = √(E‖x‖² / d_in) of the activations that SAEs were measured on, from their errors.
+    """σ = √(E‖x‖² / d_in) of the activations, from the errors of SAEs on them.
 
-    Their mean is part of it: σ is greater than the spread about the mean, by a factor of 1.4 in a language model.
+    It is about zero, not about the mean: in a language model it is 1.4 times the spread about the mean.
     """
     worst = saes.loc[saes["mse"].idxmax()]
     return math.sqrt(worst["mse"] / (1 - worst["variance_explained_about_zero"]) / worst["d_in"])
 
 
 def sensitivity(rows: Rows) -> pd.DataFrame:
-    """Where each n puts the right L0, and with how many n it agrees.
+    """Where each n puts the right L0, from the rows of `width_rows` or `s_n_rows`.
 
-    Args:
-        rows: those of `width_rows` or `s_n_rows`.
-
-    Returns:
-        One row per n: `n`, `l0` (NaN where it names none), and `agreeing`, the number of n whose right L0 lies
-        between the same two settings.
+    One row per n: `n`, `l0` (NaN where it names none), and `agreeing`, the number of n whose right L0 lies between the
+    same two settings.
     """
     found = [(n, *right_l0(curve_of(of_n))) for n, of_n in rows.groupby("n")]
     table = pd.DataFrame(found, columns=["n", "l0", "setting"])
@@ -96,7 +91,7 @@ def sensitivity(rows: Rows) -> pd.DataFrame:
 
 
 def best_n(curve: pd.DataFrame) -> int:
-    """The n of a `sensitivity` table that agrees with the most others: the middle one of those."""
+    """The n of a `sensitivity` table that agrees with most others; the middle one of several."""
     most = curve.loc[curve["agreeing"] == curve["agreeing"].max(), "n"]
     return int(most.iloc[len(most) // 2])
 

@@ -1,4 +1,4 @@
-"""The L0 that a sweep recommends: a verdict of each of its metrics, and of all together."""
+"""The L0 that a sweep recommends: a verdict per metric, and one of all metrics together."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,26 +13,26 @@ from sbw.verdict.rule import INTERVAL, Rows, Verdict, combine, judge
 
 INTERVAL_COLUMNS = [
     column("low", pa.float64(), f"lower end of its {100 * INTERVAL:.0f} % interval"),
-    column("high", pa.float64(), "upper end of it"),
+    column("high", pa.float64(), "upper end of the interval"),
     column("level", pa.float64(), "level of the interval: share of the draws of the seeds within it"),
 ]
 CURVES = pa.schema(
     [
         column("metric", pa.string(), "c_dec, w_n (the width s_n - s_(h-n)), or stability (1 - agreement)"),
-        column("setting", pa.float64(), "what SAEs trained alike but for their seed have in common: k"),
+        column("setting", pa.float64(), "k: equal for SAEs that differ in their seed alone"),
         column("l0", pa.float64(), "active latents per sample of the SAE"),
-        column("value", pa.float64(), "the metric, in units of what random directions have; lower is better"),
-        column("verdict", pa.string(), "what the metric says: minimum, elbow, inconclusive or edge"),
-        column("recommended", pa.float64(), "the L0 that it recommends; null where it names none"),
+        column("value", pa.float64(), "the metric, in units of its value for random directions; lower is better"),
+        column("verdict", pa.string(), "verdict of the metric: minimum, elbow, inconclusive or edge"),
+        column("recommended", pa.float64(), "recommended L0; null where the metric names none"),
         *INTERVAL_COLUMNS,
-        column("true_l0", pa.float64(), "active features per sample, on average; null where that is not known"),
+        column("true_l0", pa.float64(), "active features per sample, on average; null where unknown"),
     ]
 )
 SENSITIVITY = pa.schema(
     [
-        column("n", pa.int64(), "latents per sample, for the width s_n - s_(h-n)"),
-        column("l0", pa.float64(), "the L0 that it recommends; null where it names none"),
-        column("agreeing", pa.int64(), "how many n recommend an L0 between the same two of the sweep"),
+        column("n", pa.int64(), "n of the width s_n - s_(h-n), in latents per sample"),
+        column("l0", pa.float64(), "recommended L0; null where this n names none"),
+        column("agreeing", pa.int64(), "number of n that recommend an L0 between the same two of the sweep"),
     ]
 )
 
@@ -41,13 +41,13 @@ class Recommendation(NamedTuple):
     """What a sweep recommends, and why."""
 
     verdicts: list[Verdict]
-    """Of each metric, and, last, of all together."""
+    """One per metric, and, last, that of all together."""
     metrics: dict[str, Rows]
     """The rows of each metric, by its name."""
     curves: pd.DataFrame
     """The rows of `CURVES`: one per metric and SAE."""
     sensitivity: pd.DataFrame
-    """Why this n of the width: the rows of `SENSITIVITY`; none without projections."""
+    """The rows of `SENSITIVITY`, which decide the n of the width; none without projections."""
 
     @property
     def l0(self) -> float | None:
@@ -61,7 +61,7 @@ class Recommendation(NamedTuple):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The verdicts as JSON has them: that of all together, and under `metrics` that of each."""
+        """The verdicts ready for JSON: that of all metrics together, and each metric's under `metrics`."""
         *each, combined = [(verdict.metric, verdict.row | {"words": verdict.words}) for verdict in self.verdicts]
         return combined[1] | {"metrics": dict(each)}
 
@@ -69,16 +69,16 @@ class Recommendation(NamedTuple):
 def recommend(
     saes: pd.DataFrame, projections: pd.DataFrame | None = None, pairs: pd.DataFrame | None = None, *, seed: int = 0
 ) -> Recommendation:
-    """Which L0 is right, by the SAEs of a sweep over L0, which are alike but for it and for their seeds.
+    """Which L0 is right, by the SAEs of a sweep, which differ in their L0 and their seeds alone.
 
     Args:
-        saes: one row per SAE. `l0`: active latents per sample; `c_dec`: mean |cosine| of two of its decoder rows;
-            `d_in`: width of the activations. Where several SAEs differ by their seed alone, `k`, the same for these,
-            and `seed`. With `projections`, `mse` and `variance_explained_about_zero` too.
-        projections: of each SAE s_n^dec for n = 1 … h − 1, in the units of the activations: columns `k`, `seed`, `n`,
+        saes: one row per SAE. `l0`: active latents per sample; `c_dec`: mean |cosine| of two decoder rows; `d_in`: the
+            activations' width. Where several SAEs differ in their seed alone, also `k`, equal for these, and `seed`.
+            With `projections`, also `mse` and `variance_explained_about_zero`.
+        projections: s_n^dec of each SAE for n = 1 … h − 1, in the units of the activations: columns `k`, `seed`, `n`,
             `s_n` and `s_n_error`, its standard error.
-        pairs: one row per pair of seeds of one k: `k`, `seed_a`, `seed_b` and `agreement`, that of their decoders.
-        seed: of the draws that the intervals are of; a draw has the same seeds for all metrics.
+        pairs: one row per pair of seeds of one k: `k`, `seed_a`, `seed_b`, and `agreement` of their decoders.
+        seed: of the draws behind the intervals; a draw has the same seeds for all metrics.
 
     Raises:
         UserError: a column is missing, or an L0 is not above 0.
@@ -97,7 +97,7 @@ def recommend(
 
 
 def curves_table(metrics: dict[str, Rows], verdicts: list[Verdict], true_l0: float) -> pd.DataFrame:
-    """The rows of `CURVES`: those of each metric, with its verdict."""
+    """The rows of `CURVES`: each metric's rows, with its verdict."""
     rows = pd.concat([of_metric.assign(metric=metric) for metric, of_metric in metrics.items()])
     judged = pd.DataFrame([{"metric": verdict.metric, **verdict.row} for verdict in verdicts])
     judged = judged.rename(columns={"l0": "recommended"}).astype(dict.fromkeys(["recommended", "low", "high"], float))

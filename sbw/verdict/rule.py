@@ -1,7 +1,7 @@
-"""Which L0 is right: from a metric at several L0s to a verdict, with an interval and in words.
+"""The rule that turns a metric at several L0s into a verdict, with an interval and in words.
 
-Below the right L0 an SAE cannot but mix features, and a metric of mixing rises. Above it the metric may rise too, or
-stay flat. So the right L0 is where the floor begins: the lowest at which the metric is within TOLERANCE of its minimum.
+Below the right L0 an SAE has to mix features, and a metric of mixing rises. Above it the metric rises too, or stays
+flat. So the right L0 is where the floor begins: the lowest at which the metric is within TOLERANCE of its minimum.
 """
 
 import math
@@ -13,22 +13,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TOLERANCE = 0.02
-"""How far above its minimum a metric may lie and count as down on its floor, in the metric's unit."""
+"""Height of the floor above the minimum, in the metric's unit."""
 DRAWS = 1000
 """Bootstrap draws."""
 LEAST_L0S = 3
 """L0s that a verdict needs."""
 INTERVAL = 0.9
-"""Level of every interval: the share of the draws within it."""
+"""Level of every interval: the share of draws within it."""
 
 Kind = Literal["minimum", "elbow", "inconclusive", "edge"]
 Floats = NDArray[np.floating[Any]]
 Rows = pd.DataFrame
 """One row per SAE.
 
-`setting`: the same for SAEs trained alike but for their seed; `seed`: what distinguishes these; `l0`; `value`: the
-metric, lower is better; `error`: its standard error; `leverage`: n times what a seed adds to the deviation of the mean
-over n seeds, per unit of its value: 1 where a value is of one SAE, 0 where the seeds are too few to draw from.
+`setting`: equal for SAEs that differ in their `seed` alone; `l0`; `value`: the metric, lower is better; `error`: its
+standard error; `leverage`: n times what a seed adds to the deviation of the mean over n seeds, per unit of its value: 1
+where a value is of one SAE, 0 where the seeds are too few to draw from.
 """
 
 
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
     metric: str
     """Name of the metric."""
     kind: Kind
-    """`minimum`: it rises on both sides; `elbow`: flat above; `inconclusive`; `edge`: its floor is beyond the sweep."""
+    """`minimum`: rises on both sides; `elbow`: flat above; `inconclusive`; `edge`: the floor is beyond the sweep."""
     l0: float | None
     """The recommended L0; None for `inconclusive` and `edge`."""
     low: float | None
@@ -46,13 +46,13 @@ class Verdict(NamedTuple):
     high: float | None
     """Upper end of it."""
     words: str
-    """The same in one sentence."""
+    """The verdict in one sentence."""
     draws: Floats
     """The L0 of each bootstrap draw, NaN where it names none; draw i is of the same seeds for every metric."""
 
     @property
     def row(self) -> dict[str, Any]:
-        """The verdict as table rows and documents have it, without its words."""
+        """The verdict as a row of tables and documents, without its words."""
         return {"verdict": self.kind, "l0": self.l0, "low": self.low, "high": self.high, "level": INTERVAL}
 
 
@@ -60,15 +60,15 @@ class Curve(NamedTuple):
     """A metric against L0, at m settings."""
 
     settings: list[float]
-    """What each point was trained at, by ascending L0."""
+    """That of each point, by ascending L0."""
     x: Floats
     """[m]: log L0 of each, mean over seeds."""
     y: Floats
     """[m]: the metric, mean over seeds."""
     deviations: list[Floats]
-    """Of each setting, [seeds]: how far each seed moves the mean over seeds, times their number."""
+    """Per setting, [seeds]: how far each seed moves the mean over seeds, times their number."""
     errors: list[Floats]
-    """Of each setting, [seeds]: the standard error of each value."""
+    """Per setting, [seeds]: the standard error of each value."""
 
 
 class _Place(NamedTuple):
@@ -80,11 +80,10 @@ class _Place(NamedTuple):
 def judge(metric: str, rows: Rows, seed: int) -> Verdict:
     """Where a metric's rows put the right L0.
 
-    The floor is where the mean over seeds lies within TOLERANCE of its minimum. It begins where the fall before it,
+    The floor is where the mean over seeds is within TOLERANCE of its minimum. It begins where the fall before it,
     continued in a straight line over log L0, meets the minimum: between the last point above it and the first on it.
-    The interval is that of draws of `drawn_means`, in each of which the place is drawn evenly between the neighbours of
-    the first point on the floor: what the curve does between its points is not known. Fewer than LEAST_L0S points are
-    inconclusive.
+    The interval is that of the draws of `drawn_means`. In each of them the place is uniform between the neighbours of
+    the first point on the floor, since the curve between its points is unknown.
     """
     curve = curve_of(rows)
     place = _place(curve.y)
@@ -105,10 +104,7 @@ def judge(metric: str, rows: Rows, seed: int) -> Verdict:
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict from those that name an L0: their median, with the interval of all their draws together.
-
-    Where none does, that of the first.
-    """
+    """The median of the verdicts that name an L0, with the interval of all their draws; if none does, the first."""
     named = {verdict.metric: verdict.l0 for verdict in verdicts if verdict.l0 is not None}
     if not named:
         return verdicts[0]._replace(metric="combined")
@@ -123,7 +119,7 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def in_words(low: float, high: float) -> str:
-    """An interval with its level."""
+    """An interval with its level, in words."""
     return f"{100 * INTERVAL:.0f} % interval {low:.3g} to {high:.3g}"
 
 
@@ -141,10 +137,10 @@ def curve_of(rows: Rows) -> Curve:
 
 
 def drawn_means(curve: Curve, seed: int) -> Floats:
-    """[DRAWS, m]: the mean over seeds drawn anew with replacement, each value moved by its error.
+    """[DRAWS, m]: bootstrap means over seeds drawn with replacement, each value moved by its error.
 
-    Seeds are what is drawn: in draw i all settings and all metrics with as many seeds have the same ones. The deviation
-    over draws is that of a mean over seeds, unbiased whatever their number.
+    In draw i all settings and metrics with equally many seeds have the same seeds. The deviation over draws is that of
+    a mean over seeds, unbiased whatever their number.
     """
     errors, means = np.random.default_rng([seed, 0]), []
     for y, deviations, error in zip(curve.y, curve.deviations, curve.errors, strict=True):
@@ -155,7 +151,7 @@ def drawn_means(curve: Curve, seed: int) -> Floats:
 
 
 def right_l0(curve: Curve) -> tuple[float, float]:
-    """Where the floor of a curve begins, and the first setting on it; NaN where it is inconclusive or at an edge."""
+    """Where the floor of a curve begins, and the first setting on it; NaN if inconclusive or at an edge."""
     place = _place(curve.y)
     if place.kind in ("inconclusive", "edge"):
         return math.nan, math.nan
@@ -163,9 +159,9 @@ def right_l0(curve: Curve) -> tuple[float, float]:
 
 
 def knee(l0: Floats, explained: Floats) -> float:
-    """The common practice: the L0 at the knee of the curve of variance explained.
+    """The common practice: the L0 at the knee of the variance explained.
 
-    That is where the curve, both axes scaled to 0 … 1, lies furthest above the diagonal (Kneedle, Satopää et al. 2011).
+    There the curve, both axes scaled to 0 … 1, is furthest above the diagonal (Kneedle, Satopää et al. 2011).
     """
     order = np.argsort(l0)
     x, y = l0[order], explained[order]
@@ -183,9 +179,8 @@ def _place(y: Floats) -> _Place:
 
 
 def _hinge(x: Floats, y: Floats, cell: int) -> float:
-    """Where the fall before a cell meets the minimum, in L0; the cell's middle where there is no fall before it."""
     low, high = x[cell], x[cell + 1]
-    if cell == 0 or y[cell - 1] <= y[cell]:
+    if cell == 0 or y[cell - 1] <= y[cell]:  # no fall to continue
         return math.exp((low + high) / 2)
     slope = (y[cell] - y[cell - 1]) / (low - x[cell - 1])
     return math.exp(min(low + (y.min() - y[cell]) / slope, high))
@@ -205,7 +200,7 @@ def _interval(draws: Floats, l0: float) -> tuple[float, float]:
 
 
 def _deviations(rows: Rows) -> Floats:
-    """With replacement, n values have (n − 1) / n of the variance that a mean over n seeds has."""
+    # Drawn with replacement, n values have (n − 1) / n of the variance of a mean over n seeds.
     n, value = len(rows), rows["value"].to_numpy(float)
     return rows["leverage"].to_numpy(float) * math.sqrt(n / max(n - 1, 1)) * (value - value.mean())
 

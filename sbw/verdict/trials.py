@@ -1,4 +1,4 @@
-"""How well the recommendation finds the L0 of toys where it is known, beside the common practice."""
+"""How well the recommendation and the common practice find the known L0 of toys."""
 
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ from sbw.verdict.rule import INTERVAL, in_words, judge, knee
 
 _TOY = [
     column("toy", pa.string(), "toy that was swept"),
-    column("like", pa.string(), "first toy that is the same but for the number of latents"),
-    column("set", pa.string(), "development: the rule was made on it; held_out, awkward: it was only tried on it"),
+    column("like", pa.string(), "first toy that differs in the number of latents alone"),
+    column("set", pa.string(), "development: the rule was made on these toys; held_out, awkward: only tried"),
     column("num_features", pa.int64(), "features of the toy"),
     column("d_sae", pa.int64(), "latents of the SAEs"),
 ]
@@ -21,7 +21,7 @@ RECOMMENDED = pa.schema(
     [
         *_TOY,
         column("true_l0", pa.float64(), "active features per sample, on average"),
-        column("method", pa.string(), "metric, combined: their median, knee: of the variance explained, or mcc"),
+        column("method", pa.string(), "a metric, combined (their median), knee (of the variance explained) or mcc"),
         column("verdict", pa.string(), "minimum, elbow, inconclusive or edge; null for the knee"),
         column("l0", pa.float64(), "recommended L0; null where none is named"),
         *INTERVAL_COLUMNS,
@@ -49,16 +49,16 @@ _WRONG = 0.25
 
 
 class Tried(NamedTuple):
-    """What came of a sweep of a toy; both tables lack the columns of the toy."""
+    """The results on a sweep of one toy, without the columns that describe the toy."""
 
     recommended: pd.DataFrame
-    """The rows of `RECOMMENDED`: what every method recommends."""
+    """The rows of `RECOMMENDED`, one per method."""
     curves: pd.DataFrame
     """The rows of `TRIED`: its metrics against L0."""
 
 
 def tried(saes: pd.DataFrame, projections: pd.DataFrame, pairs: pd.DataFrame, seed: int) -> Tried:
-    """What every method recommends on a sweep of one toy, and the curves it does so from; arguments as `recommend`."""
+    """What every method recommends on a sweep of one toy, and from which curves; arguments as of `recommend`."""
     found = recommend(saes, projections, pairs, seed=seed)
     s_n = s_n_rows(projections, saes)
     others = {"s_n": s_n[s_n["n"] == best_n(sensitivity(s_n))], "mcc": rows_of(saes, 1 - saes["mcc"])}
@@ -71,11 +71,11 @@ def tried(saes: pd.DataFrame, projections: pd.DataFrame, pairs: pd.DataFrame, se
     return Tried(pd.DataFrame(rows).assign(true_l0=true_l0), curves.assign(metric=curves["metric"].map(_method)))
 
 
-def scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
-    """How good each method is, from the rows of `RECOMMENDED`: by set and method,
+def method_scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+    """How good each method is, from the rows of `RECOMMENDED`, by set and method.
 
-    `toys`: how many; `named`: on how many it names an L0; `covered`: share of those whose interval holds the true L0;
-    `median_error` and `worst_error`: of |L0 − true| / true.
+    `toys`: their number; `named`: on how many the method names an L0; `covered`: share of those whose interval holds
+    the true L0; `median_error` and `worst_error`: of |L0 − true| / true.
     """
     error = (table["l0"] - table["true_l0"]).abs() / table["true_l0"]
     inside = (table["low"] <= table["true_l0"]) & (table["true_l0"] <= table["high"])
@@ -87,10 +87,7 @@ def scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def toy_summary(rows: pd.DataFrame) -> dict[str, Any]:
-    """One toy's numbers, the level of the intervals, all in `words`, and what each method recommends.
-
-    From the toy's rows of `RECOMMENDED`.
-    """
+    """One toy's numbers, words and recommendations per method, from its rows of `RECOMMENDED`."""
     first, by_method = rows.iloc[0], rows.set_index("method")
     numbers = {name: int(first[name]) for name in ("num_features", "d_sae")} | {"true_l0": round(first["true_l0"], 4)}
     methods = {
@@ -102,10 +99,9 @@ def toy_summary(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def toy_words(rows: pd.DataFrame) -> str:
-    """The truth, the recommendation, and which metrics fail, on one toy, from its rows of `RECOMMENDED`.
+    """The truth, the recommendation, and which methods fail on one toy, from its rows of `RECOMMENDED`.
 
-    A metric fails where it names no L0, or one that is off by more than a quarter and whose interval the truth is
-    outside of.
+    A method fails if it names no L0, or one that is off by more than a quarter with an interval that misses the truth.
     """
     true_l0, by_method = rows["true_l0"].iloc[0], {row["method"]: row for _, row in rows.iterrows()}
     sentences = [f"{true_l0:.3g} features are active per sample.", _recommended(by_method.pop("combined"), true_l0)]

@@ -1,1 +1,1 @@
-"""Toys with a known L0, on which the recommendation is tried: a pipeline of its own, `make validation`."""
+"""The pipeline that tries the recommendation on toys with a known L0, `make validation`."""

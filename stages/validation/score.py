@@ -1,4 +1,4 @@
-"""What is recommended on each toy whose L0 is known, and how good it is: data/metrics/validation and its .json."""
+"""Score the recommendation on each toy whose L0 is known: data/metrics/validation and validation.json."""
 
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,12 @@ def main(params: Validation) -> None:
     import pandas as pd
 
     from sbw.files import load_table, save_table
-    from sbw.verdict.trials import RECOMMENDED, TRIED, scores, toy_summary, tried
+    from sbw.verdict.trials import RECOMMENDED, TRIED, method_scores, toy_summary, tried
 
     recommended, curves = [], []
     for toy, section in params.toys.items():
         saes, projections, stability = (
-            load_table(Path("data/validation", toy, f"{table}.parquet"))
-            for table in ("saes", "projections", "stability")
+            load_table(MEASURED / toy / f"{table}.parquet") for table in ("saes", "projections", "stability")
         )
         found = tried(saes, projections, stability, params.synthesize.seed)
         known: dict[str, Any] = {"toy": toy, "like": params.like(toy), "set": section.set}
@@ -29,7 +28,7 @@ def main(params: Validation) -> None:
         curves.append(found.curves.assign(**known)[TRIED.names])
     table = pd.concat(recommended)
     document: dict[str, Any] = {
-        "sets": scores(table),
+        "sets": method_scores(table),
         "toys": {str(toy): toy_summary(rows) for toy, rows in table.groupby("toy", sort=False)},
     }
     with whole_folder(OUT / "validation") as folder, whole(OUT / "validation.json") as path:

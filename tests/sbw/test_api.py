@@ -30,7 +30,7 @@ def test_the_page_lists_every_name() -> None:
 
 
 @pytest.mark.parametrize("package", [sbw, sbw.metrics])
-def test_every_name_is_there_and_has_a_docstring(package: object) -> None:
+def test_every_name_is_found_and_has_a_docstring(package: object) -> None:
     for name in package.__all__:
         assert getattr(package, name).__doc__, name
 

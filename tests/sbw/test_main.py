@@ -62,7 +62,7 @@ def test_an_audit_of_several_folders_as_json(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nowhere", "sbw: nowhere is not a folder\n"),
+        ("nowhere", "sbw: nowhere: not found\n"),
         ("empty", "sbw: empty holds no SAELens SAE: no folder in it has a cfg.json\n"),
     ],
 )
@@ -72,13 +72,9 @@ def test_a_folder_without_saes_ends_in_one_line(tmp_path: Path, path: str, messa
 
 
 def test_help_lists_every_verb_and_imports_no_torch(tmp_path: Path) -> None:
-    command, environment = (
-        [sys.executable, "-X", "importtime", "-m", "sbw", "audit", "--help"],
-        {"PYTHONPATH": str(ROOT)},
-    )
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | environment
-    )
+    command = [sys.executable, "-X", "importtime", "-m", "sbw", "audit", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert "a folder of SAELens SAEs, at any depth" in done.stdout
     assert "argparse" in done.stderr
     assert "torch" not in done.stderr

@@ -4,21 +4,26 @@ import pytest
 import torch
 from sae_lens.synthetic import mean_correlation_coefficient
 
-from sbw.metrics.geometry import cosine_similarities, match_features, mixing, null_pairwise_cosine, pairwise_cosine
+from sbw.metrics.geometry import (
+    cosine_similarities,
+    latent_mixing,
+    match_features,
+    null_pairwise_cosine,
+    pairwise_cosine,
+)
 from sbw.toy.generators import seeded
 
 
-def test_orthonormal_rows_have_none() -> None:
-    assert pairwise_cosine(torch.eye(7) * torch.arange(1, 8)[:, None]) == 0
-
-
-def test_equal_and_opposite_rows_have_all() -> None:
-    assert pairwise_cosine(torch.tensor([[2.0, 0.0], [-3.0, 0.0], [1.0, 0.0]])) == pytest.approx(1)
-
-
-def test_is_the_mean_over_pairs() -> None:
-    rows = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    assert pairwise_cosine(rows) == pytest.approx((0 + 2 / 2**0.5) / 3)
+@pytest.mark.parametrize(
+    ("rows", "c_dec"),
+    [
+        ([[1.0, 0, 0], [0, 2, 0], [0, 0, 3]], 0),
+        ([[2.0, 0], [-3, 0], [1, 0]], 1),
+        ([[1.0, 0], [0, 1], [1, 1]], (0 + 2 / 2**0.5) / 3),
+    ],
+)
+def test_pairwise_cosine_is_the_mean_over_pairs(rows: list[list[float]], c_dec: float) -> None:
+    assert pairwise_cosine(torch.tensor(rows)) == pytest.approx(c_dec, abs=0 if c_dec == 0 else None)
 
 
 @pytest.mark.parametrize("block", [1, 7, 30, 31, 64])
@@ -58,18 +63,14 @@ def test_matching_gives_the_mean_that_mcc_reports(latents: int, features: int) -
 
 def test_mixing_is_signed_and_of_the_latents_of_other_features_whatever_their_order() -> None:
     decoder = torch.tensor([[-0.3, 0.0, 0.9], [0.9, 0.1, 0.0], [0.2, 0.8, 0.0]])  # of features 2, 0 and 1
-    latents, values = mixing(decoder, torch.eye(3), feature=0)
+    latents, values = latent_mixing(decoder, torch.eye(3), feature=0)
     assert latents.tolist() == [0, 2]
     torch.testing.assert_close(values, torch.tensor([-0.3, 0.2]))
 
 
-def test_what_features_share_is_no_mixing() -> None:
+def test_features_own_cosines_and_latents_without_a_feature_are_no_mixing() -> None:
     features = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
-    latents, values = mixing(features, features, feature=0)
-    assert latents.tolist() == [1]
-    assert values.tolist() == [0]
-
-
-def test_a_latent_without_a_feature_mixes_nothing() -> None:
-    latents, _ = mixing(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]), torch.eye(2), feature=0)
+    latents, values = latent_mixing(features, features, feature=0)
+    assert (latents.tolist(), values.tolist()) == ([1], [0])
+    latents, _ = latent_mixing(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]), torch.eye(2), feature=0)
     assert latents.tolist() == [1]

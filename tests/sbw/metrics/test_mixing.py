@@ -1,4 +1,4 @@
-"""The table of mixing has a row an SAE and latent that stands for another feature than feature 0."""
+"""The table of mixing has one row per SAE and latent of another feature than feature 0."""
 
 from pathlib import Path
 

@@ -32,7 +32,7 @@ def test_row_norms_do_not_matter(scales: list[float]) -> None:
     torch.testing.assert_close(scaled, s_n(x, W_dec, torch.zeros(4)))
 
 
-def test_s_n_keeps_n_latents_a_sample() -> None:
+def test_s_n_keeps_n_latents_per_sample() -> None:
     x, W_dec = torch.randn(500, 8, generator=seeded(0)), torch.randn(6, 8, generator=seeded(1))
     values = x @ torch.nn.functional.normalize(W_dec, dim=1).T
     for n, threshold in enumerate(s_n(x, W_dec, torch.zeros(8)), start=1):
@@ -40,6 +40,6 @@ def test_s_n_keeps_n_latents_a_sample() -> None:
 
 
 def test_the_sampling_error_is_that_of_a_quantile() -> None:
-    """Of two independent normals a row, s_1 is the median: its standard error is √(π / 2 / (2 rows))."""
+    """Of two independent normals per row, s_1 is the median: its standard error is √(π / 2 / (2 rows))."""
     errors = [sampling_error(torch.randn(2_000, 2, generator=seeded(seed)), blocks=10).item() for seed in range(200)]
     assert torch.tensor(errors).square().mean().sqrt().item() == pytest.approx((torch.pi / 8_000) ** 0.5, rel=0.1)

@@ -1,4 +1,4 @@
-"""The tables of SAEs hold what the metrics say, under the schemas' names."""
+"""The tables of SAEs hold the metrics, with the columns of the schemas."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_columns_are_the_schemas(tables: Tables, tmp_path: Path) -> None:
     assert tables.saes.columns.tolist() == SAES.names
 
 
-def test_rows_bear_their_keys_in_order(tables: Tables) -> None:
+def test_rows_have_their_keys_in_order(tables: Tables) -> None:
     keys = tables.saes[["stage", "toy", "architecture", "variant", "k"]].to_numpy().tolist()
     assert keys == [
         ["sweep", "main", "batchtopk", "trained", 11],
@@ -66,7 +66,7 @@ def test_rows_bear_their_keys_in_order(tables: Tables) -> None:
     assert tables.saes[["initial_k", "l0_coefficient", "samples"]].isna().all(axis=None)
 
 
-def test_what_an_experiment_varies_is_a_key(solved: Subject, toy: Toy, sample: Sample) -> None:
+def test_keys_that_an_experiment_varies_are_columns(solved: Subject, toy: Toy, sample: Sample) -> None:
     keys = {"l0_coefficient": 0.3, "samples": 15_000_000, "seed": 0}
     row = evaluate([Subject(solved.sae, "other", "main", keys)], toy, sample, bins=4).saes.iloc[0]
     assert (row["l0_coefficient"], row["samples"]) == (0.3, 15_000_000)
@@ -102,20 +102,16 @@ def test_without_histograms_there_are_no_tables_that_grow_with_the_square_of_the
     assert {path.stem for path in tmp_path.iterdir()} == {"saes", "projections", "stability"}
 
 
-def test_untrained_sae_scores_as_random_directions(tables: Tables) -> None:
-    row = tables.saes.iloc[1]
-    assert row["c_dec_over_null"] == pytest.approx(1, abs=0.1)
-    assert row["mcc"] < 0.4
+def test_an_untrained_sae_scores_as_random_directions_and_the_truth_keeps_exactly_k(tables: Tables) -> None:
+    untrained, truth = tables.saes.iloc[1], tables.saes.iloc[2]
+    assert untrained["c_dec_over_null"] == pytest.approx(1, abs=0.1)
+    assert untrained["mcc"] < 0.4
+    assert truth["l0"] == pytest.approx(7, abs=1e-3)
+    assert truth["mcc"] == pytest.approx(1, abs=1e-4)
+    assert truth["mse"] > 0.5
 
 
-def test_truth_keeps_exactly_k(tables: Tables) -> None:
-    row = tables.saes.iloc[2]
-    assert row["l0"] == pytest.approx(7, abs=1e-3)
-    assert row["mcc"] == pytest.approx(1, abs=1e-4)
-    assert row["mse"] > 0.5
-
-
-def test_projections_have_a_row_an_sae_and_n(tables: Tables) -> None:
+def test_projections_have_one_row_per_sae_and_n(tables: Tables) -> None:
     one = tables.projections[tables.projections["k"] == 11]
     assert one["n"].tolist() == list(range(1, 50))
     assert one["s_n"].is_monotonic_decreasing
@@ -143,7 +139,7 @@ def test_cosines_are_of_trained_saes_matched_one_to_one(tables: Tables) -> None:
     assert rows.loc[~on, "decoder_cosine"].abs().max() < 1e-3
 
 
-def test_a_latent_that_no_feature_is_left_for_has_none(tables: Tables) -> None:
+def test_latents_beyond_the_number_of_features_are_matched_to_none(tables: Tables) -> None:
     matched = tables.cosines[tables.cosines["k"] == 5].groupby("latent")["matched_feature"].first()
     assert matched.isna().sum() == 10
     assert sorted(matched.dropna()) == list(range(50))

@@ -5,7 +5,7 @@ import pytest
 from sae_lens import __version__
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
-from sbw.pretrained.directory import SCHEMA, parse_layer, parse_site, parse_width, pretrained_saes, select
+from sbw.pretrained.directory import PRETRAINED, parse_layer, parse_site, parse_width, pretrained_saes, select
 from sbw.run.errors import UserError
 
 
@@ -31,8 +31,8 @@ def test_agrees_with_the_directory_sae_by_sae(saes: pd.DataFrame) -> None:
 
 
 def test_columns_are_the_schemas_and_the_version_is_in_it(saes: pd.DataFrame) -> None:
-    assert [*saes.columns, "selected"] == SCHEMA.names
-    assert SCHEMA.metadata[b"sae_lens_version"].decode() == __version__
+    assert [*saes.columns, "selected"] == PRETRAINED.names
+    assert PRETRAINED.metadata[b"sae_lens_version"].decode() == __version__
 
 
 @pytest.mark.skipif(__version__ != "6.54.12", reason="the counts are those of sae-lens 6.54.12")

@@ -59,7 +59,7 @@ def test_a_hub_that_cannot_be_reached_names_what_to_download(monkeypatch: pytest
         Listed(HUB, None, 50.0).load()
 
 
-def test_a_hub_that_may_not_be_asked_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_offline_hub_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="cannot be fetched from the Hugging Face hub: unset HF_HUB_OFFLINE"):
         Listed("gpt2-small-res-jb/blocks.7.hook_resid_pre", None, None).load()

@@ -1,4 +1,4 @@
-"""The tables of a sweep whose right L0 is known: by every metric SAEs are the worse, the further their k is from it."""
+"""The tables of a sweep whose right L0 is known: by every metric SAEs are worse further from it."""
 
 import math
 
@@ -11,7 +11,7 @@ RIGHT, H = 8.0, 12
 
 
 def mixed(k: float) -> float:
-    """How far an SAE trained at k is from the right one, in c_dec over its null."""
+    """Distance of an SAE trained at k from the right one, in c_dec over its null."""
     return abs(math.log(k / RIGHT))
 
 
@@ -22,7 +22,7 @@ def saes(seeds: tuple[int, ...] = (0, 1), mse: float = 16.0) -> pd.DataFrame:
 
 
 def projections() -> pd.DataFrame:
-    """s_n = ±(how mixed) towards both ends: the width is twice as much, whatever all projections have in common."""
+    """s_n = ±(how mixed) towards both ends: the width is twice as much, whatever all projections share."""
     rows = [(k, seed, n, 0.3 + mixed(k) * (1 if n < H / 2 else -1), 0.01)
             for k in KS for seed in (0, 1) for n in range(1, H)]  # fmt: skip
     return pd.DataFrame(rows, columns=["k", "seed", "n", "s_n", "s_n_error"])

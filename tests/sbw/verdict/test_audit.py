@@ -1,4 +1,4 @@
-"""SAEs in folders are measured by their decoders; what is not known about one is an error that names it."""
+"""SAEs in folders are measured by their decoders; an SAE with an unknown L0 is an error that names it."""
 
 import json
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_each_family_has_a_verdict_of_its_own_in_words_document_and_files(folder
     assert len(load_table(tmp_path / "out/agreements.parquet")) == 2
 
 
-def test_several_folders_are_one_audit_whose_names_tell_them_apart(folder: Path) -> None:
+def test_several_folders_are_one_audit_with_their_folders_in_the_names(folder: Path) -> None:
     found = audit(folder / "k3", folder / "k5")
     assert found.saes["sae"].tolist() == [str(folder / f"k{k}/seed{seed}") for k in (3, 5) for seed in (0, 1)]
     assert len(found.verdicts) == 1

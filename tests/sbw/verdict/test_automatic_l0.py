@@ -1,4 +1,4 @@
-"""The steering finds the L0 where c_dec stops to fall, on SAEs that are imitated: only c_dec is known of them."""
+"""The steering finds the L0 where c_dec stops falling, on imitated SAEs that have a c_dec alone."""
 
 import math
 
@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from sbw.lockstep.trainer import STEER_EVERY
-from sbw.metrics.geometry import pairwise_cosine
-from sbw.verdict.automatic_l0 import HELD_FROM, SPREAD, AutomaticL0
+from sbw.verdict.automatic_l0 import HELD_FROM, SPREAD, L0Steering
 
 LOOKS, D_SAE = 146, 50
 
@@ -19,22 +18,18 @@ def with_pairwise_cosine(c: float) -> Tensor:
 
 
 def settled(k: float, right: float) -> float:
-    """The c_dec of an SAE trained at k for long: it mixes below the right L0."""
+    """The c_dec of an SAE trained at k for long: below the right L0 it mixes."""
     return 0.01 + 0.08 * max(0.0, math.log(right / k))
 
 
-def steered(start: float, right: float, *, drift: float = 0.0) -> AutomaticL0:
-    """Steer SAEs whose c_dec goes half of the way to its value for k between two looks, and drifts beside."""
-    steer = AutomaticL0(start, LOOKS * STEER_EVERY, D_SAE)
+def steered(start: float, right: float, *, drift: float = 0.0) -> L0Steering:
+    """Steer SAEs whose c_dec goes half of the way to its value for k between two looks, and drifts."""
+    steer = L0Steering(start, LOOKS * STEER_EVERY, D_SAE)
     c_dec = [0.1, 0.08]
     for look in range(LOOKS):
         ks = steer([with_pairwise_cosine(c + drift * look) for c in c_dec])
         c_dec = [0.5 * c + 0.5 * settled(k, right) for c, k in zip(c_dec, ks, strict=True)]
     return steer
-
-
-def test_the_imitation_has_the_c_dec_that_it_is_given() -> None:
-    assert pairwise_cosine(with_pairwise_cosine(0.03)) == pytest.approx(0.03, rel=1e-5)
 
 
 @pytest.mark.parametrize("right", [5.0, 11.0, 20.0])
@@ -54,7 +49,7 @@ def test_l0_stays_between_1_and_what_the_saes_have() -> None:
 
 
 def test_saes_swap_sides_at_every_look_and_end_at_one_l0() -> None:
-    steer = AutomaticL0(10.0, 100 * STEER_EVERY, D_SAE)
+    steer = L0Steering(10.0, 100 * STEER_EVERY, D_SAE)
     decoders = [with_pairwise_cosine(0.02)] * 4
     ks = [steer(decoders) for _ in range(100)]
     low, high = 10 * math.exp(-SPREAD), 10 * math.exp(SPREAD)
@@ -63,7 +58,7 @@ def test_saes_swap_sides_at_every_look_and_end_at_one_l0() -> None:
     assert [len(set(k)) for k in ks[round(100 * HELD_FROM) :]] == [1] * round(100 * (1 - HELD_FROM))
 
 
-def test_the_path_has_what_was_seen() -> None:
+def test_the_path_has_the_step_l0_and_c_dec_of_each_look() -> None:
     path = steered(3.0, 11.0).path
     assert [point.step for point in path[:3]] == [0, STEER_EVERY, 2 * STEER_EVERY]
     assert path[0].l0 == 3

@@ -1,6 +1,7 @@
-"""The evidence is the sweep's metrics, turned, in their units, with a spread that is that of the seeds."""
+"""The evidence is the sweep's metrics in their units, lower is better, with the spread of the seeds."""
 
 import math
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -22,23 +23,21 @@ def test_sigma_is_the_root_mean_square_projection_on_a_random_direction() -> Non
     assert sigma_of(saes()) == pytest.approx(math.sqrt(16 / 0.16 / 100))
 
 
-def test_s_n_is_in_units_of_sigma_up_to_half_the_latents() -> None:
-    rows = s_n_rows(projections(), saes(mse=64.0))
+@pytest.mark.parametrize(
+    ("rows_of", "value", "error"),
+    [(s_n_rows, (0.3 + mixed(4)) / 2, 0.005), (width_rows, mixed(4), 0.01 * math.sqrt(2) / 2)],
+)
+def test_s_n_and_width_are_in_units_of_sigma_up_to_half_the_latents(
+    rows_of: Callable[..., pd.DataFrame], value: float, error: float
+) -> None:
+    rows = rows_of(projections(), saes(mse=64.0))
     assert sorted(rows["n"].unique()) == list(range(1, 6))
     at_4 = rows[rows["setting"] == 4]
-    assert at_4["value"].tolist() == pytest.approx([(0.3 + mixed(4)) / 2] * 10)
-    assert at_4["error"].tolist() == pytest.approx([0.005] * 10)
+    assert at_4["value"].tolist() == pytest.approx([value] * 10)
+    assert at_4["error"].tolist() == pytest.approx([error] * 10)
 
 
-def test_the_width_takes_off_what_all_projections_share() -> None:
-    rows = width_rows(projections(), saes(mse=64.0))
-    assert sorted(rows["n"].unique()) == list(range(1, 6))
-    at_4 = rows[rows["setting"] == 4]
-    assert at_4["value"].tolist() == pytest.approx([mixed(4)] * 10)
-    assert at_4["error"].tolist() == pytest.approx([0.01 * math.sqrt(2) / 2] * 10)
-
-
-def test_stability_is_turned_and_has_one_row_per_seed() -> None:
+def test_stability_is_one_less_the_agreement_with_one_row_per_seed() -> None:
     rows = stability_rows(pairs(), saes())
     assert rows["value"].tolist() == pytest.approx([mixed(k) / 2 for k in KS for _ in (0, 1)])
     assert rows["l0"].tolist() == pytest.approx([0.99 * k for k in KS for _ in (0, 1)])
@@ -68,7 +67,7 @@ def test_two_seeds_have_one_pair_and_no_spread() -> None:
     assert drawn_means(curve, seed=0).std(axis=0) == pytest.approx(0)
 
 
-def test_the_n_is_that_which_agrees_with_most() -> None:
+def test_the_best_n_agrees_with_most_others() -> None:
     table = projections()
     odd = table["n"].isin([2, H - 2])  # for n = 2, k = 4 is right
     signs = table.loc[odd, "n"].map({2: 1, H - 2: -1})

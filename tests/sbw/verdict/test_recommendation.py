@@ -1,4 +1,4 @@
-"""A recommendation has a verdict per metric and one of all together, as words, document and table."""
+"""A recommendation has one verdict per metric and one of all together, as words, document and table."""
 
 import pandas as pd
 import pytest

@@ -1,11 +1,11 @@
-"""Scores count what they say, on a table small enough to count by hand."""
+"""Scores of the methods, on a table small enough to count by hand."""
 
 import math
 
 import pandas as pd
 import pytest
 
-from sbw.verdict.trials import METHODS, RECOMMENDED, TRIED, scores, toy_summary, toy_words, tried
+from sbw.verdict.trials import METHODS, RECOMMENDED, TRIED, method_scores, toy_summary, toy_words, tried
 from tests.sbw.verdict.sweeps import KS, RIGHT, pairs, projections, saes
 
 
@@ -21,7 +21,7 @@ def table() -> pd.DataFrame:
 
 
 def test_scores_by_set_and_method() -> None:
-    found = scores(table())
+    found = method_scores(table())
     assert found["held_out"]["c_dec"] == {
         "toys": 3, "named": 2, "covered": 0.5, "median_error": 0.3, "worst_error": 0.5
     }  # fmt: skip
@@ -31,7 +31,7 @@ def test_scores_by_set_and_method() -> None:
 
 
 def test_a_method_that_names_nothing_has_no_error() -> None:
-    found = scores(table())["development"]["stability"]
+    found = method_scores(table())["development"]["stability"]
     assert found == {"toys": 0, "named": 0, "covered": None, "median_error": None, "worst_error": None}
 
 
