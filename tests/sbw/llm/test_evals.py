@@ -11,7 +11,7 @@ from sae_lens.training.activation_scaler import ActivationScaler
 
 from sbw.files import load_table, save_table
 from sbw.llm.activations import load_texts, untokenised
-from sbw.llm.evals import EVALS, FEATURES, GROUPS, evaluate, headline
+from sbw.llm.evals import EVALS, EVALS_OF_LATENTS, GROUPS, evals_summary, evaluate_saes
 from sbw.llm.model import Model
 from sbw.params.llm import LlmEvals
 from sbw.pretrained.listed import Listed, in_folder
@@ -25,7 +25,7 @@ def found(model: Model, tiny: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[Li
     for threshold in (0.2, 0.5, 1):
         random_sae(threshold=threshold).save_model(tiny / "saes" / f"threshold_{threshold:g}")
     listed = in_folder(tiny / "saes")
-    return *evaluate(listed, model, tiny / "corpus/train", CONTEXT, PARAMS), listed
+    return *evaluate_saes(listed, model, tiny / "corpus/train", CONTEXT, PARAMS), listed
 
 
 def test_every_metric_equals_a_direct_call(
@@ -51,7 +51,7 @@ def test_a_latent_that_never_fires_has_null_not_minus_one(
     found: tuple[pd.DataFrame, pd.DataFrame, list[Listed]], tmp_path: Path
 ) -> None:
     _, features, _ = found
-    save_table(features, FEATURES, tmp_path / "features.parquet")
+    save_table(features, EVALS_OF_LATENTS, tmp_path / "features.parquet")
     silent = load_table(tmp_path / "features.parquet").query("latent == 23")
     assert (silent["feature_density"] == 0).all()
     assert silent["consistent_activation_heuristic"].isna().all()
@@ -68,6 +68,6 @@ def test_the_tables_fit_their_schemas(found: tuple[pd.DataFrame, pd.DataFrame, l
 
 
 def test_the_headline_is_of_each_sae(found: tuple[pd.DataFrame, pd.DataFrame, list[Listed]]) -> None:
-    numbers = headline(found[0])
+    numbers = evals_summary(found[0])
     assert set(numbers) == {"threshold_0.2", "threshold_0.5", "threshold_1"}
     assert numbers["threshold_0.2"]["l0"] > numbers["threshold_1"]["l0"]

@@ -10,10 +10,10 @@ from sae_lens import SAE, ActivationsStore
 from torch import Tensor
 
 from sbw.files import load_table, save_table
-from sbw.llm.held_out import tokens_in
-from sbw.llm.measuring import SCHEMAS, measure, stability_table, with_evals
+from sbw.llm.activations import tokens_in
+from sbw.llm.measuring import SCHEMAS, agreements_of_seeds, measure, with_evals
 from sbw.llm.model import Model, special_tokens
-from sbw.llm.sweep import Cell
+from sbw.llm.sweep import SweptSae
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.metrics.reconstruction import reconstruction_errors
@@ -24,7 +24,7 @@ from sbw.saes.disk import load_sae
 from sbw.toy.generators import seeded
 from tests.tiny import random_sae
 
-CELLS = [Cell(4.0, 0), Cell(4.0, 1)]
+CELLS = [SweptSae(4.0, 0), SweptSae(4.0, 1)]
 GROUPS, BINS = 4, 20
 
 
@@ -50,18 +50,18 @@ def tables(folder: Path, x: Tensor) -> dict[str, pd.DataFrame]:
     return measure(CELLS, folder, x, GROUPS, BINS)
 
 
-def of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+def of(table: pd.DataFrame, cell: SweptSae) -> pd.DataFrame:
     return table[(table["k"] == cell.k) & (table["seed"] == cell.seed)]
 
 
-def sae_of(folder: Path, cell: Cell) -> SAE:
+def sae_of(folder: Path, cell: SweptSae) -> SAE:
     return load_sae(folder / cell.name)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @torch.no_grad()
 def test_a_row_is_what_the_sae_does_on_all_tokens_at_once(
-    cell: Cell, tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
+    cell: SweptSae, tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
 ) -> None:
     sae, row = sae_of(folder, cell), of(tables["saes"], cell).iloc[0]
     acts = sae.encode(x.float())
@@ -87,7 +87,7 @@ def test_some_latents_are_dense_and_some_are_not(tables: dict[str, pd.DataFrame]
 @pytest.mark.parametrize("cell", CELLS)
 @torch.no_grad()
 def test_projections_are_those_of_a_sort_with_their_error_between_groups(
-    cell: Cell, tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
+    cell: SweptSae, tables: dict[str, pd.DataFrame], folder: Path, x: Tensor
 ) -> None:
     sae, rows = sae_of(folder, cell), of(tables["projections"], cell)
     projections = decoder_projections(x.float(), sae.W_dec, sae.b_dec)
@@ -117,7 +117,7 @@ def test_seeds_of_a_k_are_compared_unless_there_are_too_many_latents(
     a, b = (sae_of(folder, cell).W_dec.detach() for cell in CELLS)
     assert tables["stability"].to_numpy().tolist() == [[4, 0, 1, pytest.approx(decoder_agreement(a, b))]]
     monkeypatch.setattr("sbw.metrics.stability.MATCHED_UP_TO", 23)
-    assert stability_table(CELLS, folder).empty
+    assert agreements_of_seeds(CELLS, folder).empty
 
 
 def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_processes(

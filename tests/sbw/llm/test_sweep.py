@@ -1,11 +1,11 @@
-"""An L0 is too low, right or too high by the recommended interval; the headline tells what is known."""
+"""An L0 is too low, right or too high by the recommended interval; the sweep_summary tells what is known."""
 
 import math
 
 import pandas as pd
 import pytest
 
-from sbw.llm.sweep import Cell, Recommended, headline, recommended
+from sbw.llm.sweep import Recommended, SweptSae, recommended, sweep_summary
 
 
 @pytest.mark.parametrize(("l0", "place"), [(9.9, "too low"), (10, "right"), (40, "right"), (40.1, "too high")])
@@ -19,8 +19,8 @@ def test_without_a_recommendation_it_has_none() -> None:
 
 
 def test_an_sae_is_called_by_its_k_and_seed() -> None:
-    assert Cell(25.0, 1).name == "k=25/seed=1"
-    assert Cell(2.5, 0).name == "k=2.5/seed=0"
+    assert SweptSae(25.0, 1).name == "k=25/seed=1"
+    assert SweptSae(2.5, 0).name == "k=2.5/seed=0"
 
 
 def test_the_headline_has_means_over_seeds_and_leaves_out_what_is_not_known() -> None:
@@ -28,7 +28,7 @@ def test_the_headline_has_means_over_seeds_and_leaves_out_what_is_not_known() ->
                          "ce_loss_score": [0.9, 0.8, math.nan], "c_dec": 0.1, "c_dec_over_null": 2.0,
                          "c_dec_of_firing": 0.2,
                          "dead_latents": [1, 2, 3], "dense_latents": 0})  # fmt: skip
-    five, nine = headline(saes, pd.DataFrame({"k": [5.0], "agreement": [0.75]}))
+    five, nine = sweep_summary(saes, pd.DataFrame({"k": [5.0], "agreement": [0.75]}))
     assert (five["k"], five["l0"], five["dead_latents"], five["agreement"]) == (5, 4.5, 1.5, 0.75)
     assert five["ce_loss_score"] == pytest.approx(0.85)
     assert nine["l0"] == 9.1235
