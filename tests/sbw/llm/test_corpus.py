@@ -8,7 +8,7 @@ from sbw.llm.activations import load_texts
 from sbw.llm.corpus import CORPUS, save_corpus, split, texts_of_probes
 
 
-def test_the_texts_of_the_probes_are_each_there_once() -> None:
+def test_the_texts_of_the_probes_are_unique() -> None:
     texts = texts_of_probes()
     assert list(texts.columns) == CORPUS.names
     assert texts["text"].is_unique
