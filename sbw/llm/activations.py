@@ -1,12 +1,13 @@
 """Activations of the language model, harvested once by SAELens's store and kept as shards of safetensors.
 
-Shapes: n tokens, c contexts, t tokens per context, d width of the activations.
+Shapes: n tokens, c contexts, t tokens per context, s special tokens, b batch, d width of the activations.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -39,7 +40,7 @@ def load_texts(folder: Path) -> IterableDataset:
 
 @contextmanager
 def untokenised() -> Iterator[None]:
-    """For opening a store: it need not be told that texts are not tokenised, a hundredth of the forward pass."""
+    """For opening a store, which warns that texts are not tokenised: that costs a hundredth of the forward pass."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Dataset is not tokenized")
         yield
@@ -74,20 +75,31 @@ def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: i
         UserError: all its texts together hold fewer.
     """
     contexts, found = [], 0
-    while found < tokens:
-        try:
-            contexts.append(store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False))
-        except StopIteration:
-            raise UserError(f"`harvest.tokens` must be at most {found}, all that the texts have") from None
-        found += int((~torch.isin(contexts[-1], special)).sum())
-    return torch.cat(contexts)
+    for context in _contexts(store):
+        contexts.append(context)
+        found += _ordinary(context, special)
+        if found >= tokens:
+            return torch.cat(contexts)
+    raise UserError(f"`harvest.tokens` must be at most {found}, all that the texts have")
+
+
+def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int) -> int:
+    """How many tokens of the store's first contexts are not special.
+
+    Raises:
+        UserError: its texts hold fewer contexts.
+    """
+    tokens = [_ordinary(context, special) for context in islice(_contexts(store), contexts)]
+    if len(tokens) < contexts:
+        allowed = f"at most {len(tokens)}, all that the held-out texts have"
+        raise UserError(f"`sweep.contexts` must be {allowed}, got {contexts}")
+    return sum(tokens)
 
 
 def harvest(model: Model, store: ActivationsStore, tokens: int, batch_size: int, folder: Path) -> None:
     """Write the activations at the store's hook of so many tokens that are not special, in the model's own dtype.
 
-    Where the model is on the CPU, one process per processor writes them, each with one thread, so that sums do not
-    depend on how many there are.
+    On the CPU one process per processor writes them, each with one thread, so that the bytes do not depend on how many.
     """
     special = special_tokens(model).cpu()
     contexts = contexts_with(store, special, tokens)
@@ -123,6 +135,18 @@ def shuffled(
     order = torch.randperm(len(activations), generator=seeded(seed))
     for rows in torch.split(order[: len(order) // batch_size * batch_size], batch_size):
         yield activations[rows].float() * scale
+
+
+def _contexts(store: ActivationsStore) -> Iterator[Int[Tensor, "1 t"]]:
+    while True:
+        try:
+            yield store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False)
+        except StopIteration:
+            return
+
+
+def _ordinary(context: Int[Tensor, "1 t"], special: Int[Tensor, " s"]) -> int:
+    return int((~torch.isin(context, special)).sum())
 
 
 @torch.no_grad()

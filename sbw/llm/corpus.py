@@ -1,4 +1,4 @@
-"""Texts to harvest activations from and to evaluate on: those of the probing benchmark sae-probes, each once."""
+"""Texts to harvest activations from and to evaluate on: those of sae-probes, each once."""
 
 from pathlib import Path
 
@@ -8,22 +8,21 @@ import pyarrow as pa
 
 from sbw.files import column, save_table
 
-SCHEMA = pa.schema(
+CORPUS = pa.schema(
     [
-        column("text", pa.string(), "a text of sae-probes, as it is"),
-        column("dataset", pa.string(), "the first of its datasets, in the order of their names, that has the text"),
+        column("text", pa.string(), "a text of sae-probes, unchanged"),
+        column("dataset", pa.string(), "first dataset, in alphabetical order, that has the text"),
     ]
 )
 SPLITS = ("train", "held_out")
 
 
 def texts_of_probes() -> pd.DataFrame:
-    """Every text of sae-probes' datasets, once, in the order of their names, with the columns of `SCHEMA`."""
+    """Every text of sae-probes' datasets once, in the datasets' alphabetical order, with the columns of `CORPUS`."""
     from sae_probes.constants import DATA_PATH
 
     paths = sorted(Path(DATA_PATH).rglob("cleaned_data/*.csv.zst"))
-    tables = [_texts_of(path) for path in paths]
-    texts = pd.concat(tables, ignore_index=True)
+    texts = pd.concat([_texts_of(path) for path in paths], ignore_index=True)
     written = texts[texts["text"].notna() & (texts["text"].str.strip() != "")]
     return written.drop_duplicates("text", ignore_index=True)
 
@@ -42,7 +41,7 @@ def save_corpus(splits: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each split as a folder of Parquet, which is what SAELens and `datasets` take."""
     for name, texts in splits.items():
         (folder / name).mkdir()
-        save_table(texts, SCHEMA, folder / name / "texts.parquet")
+        save_table(texts, CORPUS, folder / name / "texts.parquet")
 
 
 def _texts_of(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Pages of sae-dashboard on what latents fire on and which tokens they promote; whole in themselves, no network needed.
+"""Pages of sae-dashboard that show what latents fire on and which tokens they promote, without any network.
 
 d3-selection.min.js is the part of d3 that they use, version 2.0.0 as in d3 6 (BSD licence beside it).
 """
@@ -47,9 +47,9 @@ def dashboard(sae: SAE[Any], model: Model, contexts: Int[Tensor, "c t"], latents
     """A page with a dashboard for each of the latents, all of which must fire on the contexts.
 
     Args:
-        sae: a copy of the SAE of its own: its decoder norms are folded.
-        model: the model that it is of.
-        contexts: tokens to look at.
+        sae: an SAE that nothing else uses: its decoder norms are folded in place.
+        model: the model that it was trained on.
+        contexts: tokens to run the model on.
         latents: which to show.
         title: heading of the page.
     """
@@ -73,10 +73,10 @@ def dashboard(sae: SAE[Any], model: Model, contexts: Int[Tensor, "c t"], latents
 
 
 def whole_page(dashboard: str, title: str, url: str | None) -> str:
-    """A page out of what sae-dashboard writes: with its scripts inside, and with what it shows of texts escaped.
+    """sae-dashboard's page with its scripts inside, and with the texts in it escaped.
 
     Raises:
-        ValueError: sae-dashboard writes something else than expected.
+        ValueError: sae-dashboard wrote something unexpected.
     """
     dashboard, fetched = re.subn(r'<script src="[^"]*"></script>\n?', "", dashboard)
     dashboard, shown = dashboard.replace(_UNESCAPED, _ESCAPED), dashboard.count(_UNESCAPED)
@@ -85,7 +85,7 @@ def whole_page(dashboard: str, title: str, url: str | None) -> str:
         r"(?<=\n    return )(\{.*\})(?=;\n\}\n)", lambda found: found[1].replace("<", "\\u003c"), dashboard
     )
     if (fetched, shown, data) != (2, 3, 1):
-        raise ValueError(f"sae-dashboard writes its pages otherwise than in 0.8.0: found {(fetched, shown, data)}")
+        raise ValueError(f"sae-dashboard's page is not as in 0.8.0: found {(fetched, shown, data)}, expected (2, 3, 1)")
     scripts = [Path(__file__).with_name("d3-selection.min.js").read_text(), get_plotlyjs(), _ESCAPE]
     inside = "\n".join(scripts).replace("</script", "<\\/script")
     links = f'<p><a href="{escape(url)}">These latents on Neuronpedia</a></p>' if url else ""
@@ -93,9 +93,9 @@ def whole_page(dashboard: str, title: str, url: str | None) -> str:
 
 
 def quick_list_url(sae: SAE[Any], latents: Sequence[int], name: str) -> str | None:
-    """The URL of a list of latents on Neuronpedia, None where the SAE is not there.
+    """The URL of a list of latents on Neuronpedia, or None if the SAE has no id there.
 
-    As SAELens's `get_neuronpedia_quick_list`, which would also open a browser.
+    As SAELens's `get_neuronpedia_quick_list`, which also opens a browser.
     """
     metadata = sae.cfg.metadata
     if metadata.neuronpedia_id is None:

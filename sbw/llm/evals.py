@@ -1,4 +1,4 @@
-"""Every metric that SAELens's evals have of an SAE in a language model, as tables."""
+"""Every metric of SAELens's evals, of SAEs in a language model, as tables."""
 
 from functools import partial
 from pathlib import Path
@@ -33,78 +33,84 @@ GROUPS = {
         "relative_reconstruction_bias": "E|x̂|² / E(x·x̂): below 1, the reconstruction shrinks",
     },
     "behaviour": {
-        "ce_loss_score": "share of the loss that zeros cost and the SAE gives back",
-        "ce_loss_without_sae": "cross-entropy of the next token, in nats, of the model as it is",
+        "ce_loss_score": "share of the loss added by zeros that the SAE recovers",
+        "ce_loss_without_sae": "cross-entropy of the next token, in nats, of the unchanged model",
         "ce_loss_with_sae": "… with the SAE's reconstruction in place of the activations",
         "ce_loss_with_ablation": "… with zeros in their place",
-        "kl_div_score": "as ce_loss_score, for the divergence from the model's own predictions",
-        "kl_div_with_sae": "KL divergence from the model's own predictions, in nats, with the SAE",
+        "kl_div_score": "as ce_loss_score, for the divergence from the unchanged model's predictions",
+        "kl_div_with_sae": "KL divergence from the unchanged model's predictions, in nats, with the SAE",
         "kl_div_with_ablation": "… with zeros",
     },
     "sparsity": {
-        "l0": "active latents a token",
-        "l1": "sum of the activations of latents a token",
+        "l0": "active latents per token",
+        "l1": "sum of the latents' activations per token",
     },
     "scale": {
         "total_tokens_eval_reconstruction": "tokens on which the model ran with the SAE in it",
-        "total_tokens_eval_sparsity_variance": "tokens on which the SAE's own metrics were taken",
+        "total_tokens_eval_sparsity_variance": "tokens on which the metrics of the SAE alone were taken",
     },
 }
-"""The metrics by what they tell, as SAELens's tutorial groups them."""
+"""The metrics in the groups of SAELens's tutorial."""
 
 EVALS = pa.schema(
     [
-        column("sae", pa.string(), "its folder, or release/sae_id"),
-        column("architecture", pa.string(), "that it was trained as"),
-        column("k", pa.float64(), "active latents a token that it was trained for; null where it was not for a number"),
+        column("sae", pa.string(), "folder of the SAE, or release/sae_id"),
+        column("architecture", pa.string(), "architecture that it was trained as"),
+        column("k", pa.float64(), "active latents per token that it was trained for; null if it had no such target"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("model", pa.string(), "model that it says it is of"),
-        column("hook", pa.string(), "where its activations are taken"),
+        column("model", pa.string(), "model in its metadata"),
+        column("hook", pa.string(), "hook of the model that it reads"),
         *(column(name, pa.float64(), f"{group}: {meaning}") for group, metrics in GROUPS.items()
           for name, meaning in metrics.items()),
     ]
 )  # fmt: skip
-FEATURES = pa.schema(
+EVALS_OF_LATENTS = pa.schema(
     [
-        column("sae", pa.string(), "as in the evals"),
+        column("sae", pa.string(), "as in the table of SAEs"),
         column("latent", pa.int64(), "index of the latent"),
         column("feature_density", pa.float64(), "share of the tokens on which it fires"),
-        column("log10_density", pa.float64(), "log10 of the density plus 1e-10: -10 where it never fires"),
+        column("log10_density", pa.float64(), "log10 of the density plus 1e-10: -10 if it never fires"),
         column("consistent_activation_heuristic", pa.float64(),
-               "tokens it fires on in a context, where it fires at all; null where it never does"),
-        column("encoder_bias", pa.float64(), "b_enc; null where the SAE has none"),
+               "tokens per context on which it fires, over contexts where it fires; null if it never does"),
+        column("encoder_bias", pa.float64(), "b_enc; null if the SAE has none"),
         column("encoder_norm", pa.float64(), "norm of its column of W_enc"),
         column("encoder_decoder_cosine_sim", pa.float64(), "cosine of its column of W_enc with its row of W_dec"),
     ]
 )  # fmt: skip
 
 
-def evaluate(
+def evaluate_saes(
     subjects: list[Listed], model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of `EVALS`, one per SAE, and of `FEATURES`, one per latent of each; NaN where a metric does not exist.
+    """The rows of `EVALS`, one per SAE, and of `EVALS_OF_LATENTS`, one per latent; NaN if a metric does not exist.
 
     On the CPU one process per processor measures them, each with one thread.
 
     Args:
         subjects: the SAEs.
-        model: what they are of.
+        model: the model that they were trained on.
         texts: folder of Parquet files with a column `text`.
-        context_size: tokens a context, for SAEs that do not state their own.
+        context_size: tokens per context, for SAEs whose metadata have none.
         params: how many batches.
 
     Raises:
-        ValueError: an SAE cannot be loaded, or is not of this model.
+        UserError: an SAE cannot be loaded, or was trained on another model.
     """
     one = partial(_evaluate_one, model=model, texts=texts, context_size=context_size, params=params)
     rows, features = zip(*map_processes(one, subjects, processes_on(model.cfg.device)), strict=True)
     return pd.DataFrame(rows)[EVALS.names], pd.concat(features)
 
 
-def metrics_of(
+def evals_summary(evals: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The main numbers of each SAE, to five digits."""
+    names = ["l0", "explained_variance", "ce_loss_score", "kl_div_score", "ce_loss_without_sae", "ce_loss_with_sae",
+             "ce_loss_with_ablation"]  # fmt: skip
+    return {row["sae"]: {name: float(f"{row[name]:.5g}") for name in names} for _, row in evals.iterrows()}
+
+
+def _metrics_of(
     sae: SAE[Any], model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """What `run_evals` finds: the metrics of the SAE by name, and those of its latents."""
     context = sae.cfg.metadata.context_size or context_size
     sae.cfg.metadata.prepend_bos = sae.cfg.metadata.prepend_bos is not False
     with untokenised():
@@ -120,19 +126,12 @@ def metrics_of(
     return {name: value for group in groups.values() for name, value in group.items()}, latents
 
 
-def headline(evals: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """A few numbers of each SAE, for a JSON file."""
-    names = ["l0", "explained_variance", "ce_loss_score", "kl_div_score", "ce_loss_without_sae", "ce_loss_with_sae",
-             "ce_loss_with_ablation"]  # fmt: skip
-    return {row["sae"]: {name: float(f"{row[name]:.5g}") for name in names} for _, row in evals.iterrows()}
-
-
 def _evaluate_one(
     subject: Listed, model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     sae = subject.load()
     require_fit(sae, subject.name, model)
-    metrics, latents = metrics_of(sae, model, texts, context_size, params)
+    metrics, latents = _metrics_of(sae, model, texts, context_size, params)
     metadata = sae.cfg.metadata
     row = {
         "sae": subject.name,
@@ -155,4 +154,4 @@ def _features(name: str, latents: dict[str, list[float]]) -> pd.DataFrame:
             "log10_density": np.log10(density + 1e-10),
             "encoder_bias": latents.get("encoder_bias", np.nan),
         }
-    )[FEATURES.names]
+    )[EVALS_OF_LATENTS.names]

@@ -1,10 +1,11 @@
-"""A closer look at SAEs in the model: their L0 a token, the loss with them in it, and a task by one prompt.
+"""SAEs in the model: their L0 per token, the loss with them in it, and a task of one prompt.
 
 Everything runs under `torch.no_grad()`, not in inference mode, whose tensors no later step could train on.
-Shapes: c contexts, t tokens a context, v vocabulary.
+Shapes: c contexts, t tokens per context, v vocabulary, s special tokens.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -22,35 +23,23 @@ from sbw.run.errors import UserError
 L0 = pa.schema(
     [
         column("sae", pa.string(), "name of the SAE"),
-        column("l0", pa.int64(), "latents active on a token"),
-        column("tokens", pa.int64(), "tokens with so many; the first of a context and special ones are left out"),
+        column("l0", pa.int64(), "active latents per token"),
+        column("tokens", pa.int64(), "tokens with this L0; the first of a context and special ones are left out"),
     ]
 )
 VARIANTS = pa.schema(
     [
-        column("variant", pa.string(), "model: as it is; sae: its activations reconstructed; ablated: set to zero"),
+        column("variant", pa.string(), "model: unchanged; sae: activations reconstructed; ablated: set to zero"),
         column("sae", pa.string(), "name of the SAE; null for the other variants"),
         column("ce_loss", pa.float64(), "cross-entropy of the next token on held-out texts, in nats"),
-        column(
-            "answer_rank",
-            pa.int64(),
-            "place of the answer among the tokens after the prompt, 1 the likeliest; the last of those that tie",
-        ),
+        column("answer_rank", pa.int64(), "rank of the answer after the prompt, 1 the likeliest; of ties the last"),
         column("answer_probability", pa.float64(), "probability of the answer after the prompt"),
         column("top_token", pa.string(), "likeliest token after the prompt"),
     ]
 )
 
-Edit = Callable[[Tensor, Any], Tensor]
-"""A hook that puts something else in the activations' place."""
-
-
-class _Change(NamedTuple):
-    variant: str
-    sae: str | None
-    hook: str
-    edit: Callable[[Tensor], Edit] | None
-    """Given the tokens, what to put in the activations' place; None for what they are."""
+_Hooks = list[tuple[str, Callable[..., Tensor]]]
+"""Names of hooks, each with what replaces its activations."""
 
 
 class Task(NamedTuple):
@@ -88,16 +77,18 @@ def variants(
         UserError: the answer is not one token.
     """
     special = special_tokens(model)
-    changes = [_Change("model", None, hook, None)]
-    changes += [_Change("sae", name, str(sae.cfg.metadata.hook_name), _reconstructed(sae, special))
-                for name, sae in saes.items()]  # fmt: skip
-    changes += [_Change("ablated", None, hook, lambda _: _zeros)]
+    changes: list[tuple[str, str | None, Callable[[Tensor], _Hooks]]] = [
+        ("model", None, lambda _: []),
+        *(("sae", name, partial(_reconstructing, sae=sae, special=special)) for name, sae in saes.items()),
+        ("ablated", None, lambda _: [(hook, lambda x, hook: torch.zeros_like(x))]),  # noqa: ARG005
+    ]
     prompt, answer = task_tokens(model, task)
     rows = []
-    for change in changes:
-        losses = [_run(model, batch, "loss", change).item() * len(batch) for batch in torch.split(contexts, batch_size)]
-        scores = _run(model, prompt, "logits", change)[0, -1].float().softmax(dim=-1)
-        rows.append((change.variant, change.sae, sum(losses) / len(contexts), *_judged(scores, answer, model)))
+    for variant, name, hooks in changes:
+        run = partial(_run, model, hooks)
+        losses = [run(batch, "loss").item() * len(batch) for batch in torch.split(contexts, batch_size)]
+        scores = run(prompt, "logits")[0, -1].float().softmax(dim=-1)
+        rows.append((variant, name, sum(losses) / len(contexts), *_judged(scores, answer, model)))
     return pd.DataFrame(rows, columns=VARIANTS.names)
 
 
@@ -118,14 +109,13 @@ def task_tokens(model: Model, task: Task) -> tuple[Int[Tensor, "1 t"], int]:
 
 @torch.no_grad()
 def own_loss(model: PreTrainedModel, contexts: Int[Tensor, "c t"], batch_size: int) -> float:
-    """The cross-entropy that transformers' model, without any hooks, says of itself."""
+    """The cross-entropy that transformers computes for its own model, without hooks."""
     losses = [model(batch, labels=batch).loss.item() * len(batch) for batch in torch.split(contexts, batch_size)]
     return sum(losses) / len(contexts)
 
 
-def _run(model: Model, tokens: Int[Tensor, "c t"], return_type: str, change: _Change) -> Tensor:
-    hooks = [(change.hook, change.edit(tokens))] if change.edit else []
-    return model.run_with_hooks(tokens, return_type=return_type, prepend_bos=False, fwd_hooks=hooks)
+def _run(model: Model, hooks: Callable[[Tensor], _Hooks], tokens: Int[Tensor, "c t"], return_type: str) -> Tensor:
+    return model.run_with_hooks(tokens, return_type=return_type, prepend_bos=False, fwd_hooks=hooks(tokens))
 
 
 def _judged(scores: Float[Tensor, " v"], answer: int, model: Model) -> tuple[int, float, str]:
@@ -133,17 +123,10 @@ def _judged(scores: Float[Tensor, " v"], answer: int, model: Model) -> tuple[int
     return rank, scores[answer].item(), model.tokenizer.decode([int(scores.argmax())])
 
 
-def _reconstructed(sae: SAE[Any], special: Int[Tensor, " s"]) -> Callable[[Tensor], Edit]:
-    def at(tokens: Tensor) -> Edit:
-        untouched = torch.isin(tokens, special)[..., None]
+def _reconstructing(tokens: Int[Tensor, "c t"], sae: SAE[Any], special: Int[Tensor, " s"]) -> _Hooks:
+    untouched = torch.isin(tokens, special)[..., None]
 
-        def edit(x: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            return torch.where(untouched, x, sae.decode(sae.encode(x)).to(x.dtype))
+    def edit(x: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+        return torch.where(untouched, x, sae.decode(sae.encode(x)).to(x.dtype))
 
-        return edit
-
-    return at
-
-
-def _zeros(x: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-    return torch.zeros_like(x)
+    return [(str(sae.cfg.metadata.hook_name), edit)]

@@ -1,4 +1,4 @@
-"""What is measured of the SAEs of a sweep on a language model, on activations of texts that none was trained on.
+"""Metrics of the SAEs of a sweep on a language model, on activations of held-out texts.
 
 Shapes: n tokens, d width of the activations, h latents.
 """
@@ -18,7 +18,7 @@ from sae_lens import SAE
 from torch import Tensor
 
 from sbw.files import column
-from sbw.llm.sweep import DENSE, Cell
+from sbw.llm.sweep import DENSE, SweptSae
 from sbw.lockstep.device import pick_device
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections
@@ -28,8 +28,8 @@ from sbw.run.processes import map_processes, processes_on
 from sbw.saes.disk import load_sae
 
 OF_EVALS = {
-    "ce_loss_score": "share of the loss that zeros cost and the SAE gives back",
-    "kl_div_score": "the same of the divergence from the model's own predictions",
+    "ce_loss_score": "share of the loss added by zeros that the SAE recovers",
+    "kl_div_score": "the same, for the divergence from the unchanged model's predictions",
     "ce_loss_with_sae": "cross-entropy of the next token with the SAE in the model, in nats",
 }
 """Columns of `LLM_SAES` that are from `sbw.llm.evals`."""
@@ -115,40 +115,42 @@ class _Pass(NamedTuple):
 
 
 def measure(
-    cells: Sequence[Cell], folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int
+    swept: Sequence[SweptSae], folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int
 ) -> dict[str, pd.DataFrame]:
     """The tables of `SCHEMAS` of the SAEs of one k; `saes` is without `OF_EVALS`, which need the model.
 
     On the CPU one process per processor measures them, each with one thread.
 
     Args:
-        cells: the SAEs.
+        swept: the SAEs.
         folder: of the sweep.
         x: held-out activations.
         groups: of consecutive tokens, whose s_n^dec are compared.
         bins: of the histograms, which reach to 6 sigma on either side; sigma is √(E|x|² / d).
     """
     one = partial(_measure_one, folder=folder, x=x, groups=groups, bins=bins)
-    each = map_processes(one, cells, processes_on(pick_device("auto")), label="measure", unit="SAE")
+    each = map_processes(one, swept, processes_on(pick_device("auto")), label="measure", unit="SAE")
     tables = {name: pd.concat([of_one[name] for of_one in each], ignore_index=True) for name in each[0]}
-    return tables | {"stability": stability_table(cells, folder)}
+    return tables | {"stability": agreements_of_seeds(swept, folder)}
 
 
-def stability_table(cells: Sequence[Cell], folder: Path) -> pd.DataFrame:
+def agreements_of_seeds(swept: Sequence[SweptSae], folder: Path) -> pd.DataFrame:
     """The rows of `LLM_STABILITY` of the SAEs of one k; none for SAEs of more latents than can be matched."""
-    pairs = agreements({cell.seed: load_sae(folder / cell.name).W_dec for cell in cells})
-    return pd.DataFrame([(cells[0].k, *pair) for pair in pairs], columns=LLM_STABILITY.names)
+    pairs = agreements({sae.seed: load_sae(folder / sae.name).W_dec for sae in swept})
+    return pd.DataFrame([(swept[0].k, *pair) for pair in pairs], columns=LLM_STABILITY.names)
 
 
 def with_evals(saes: pd.DataFrame, evals: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `LLM_SAES`: those of `measure`, with what the evals said of the same SAEs in the same order."""
+    """The rows of `LLM_SAES`: those of `measure`, with columns of the evals of the same SAEs in the same order."""
     return saes.assign(**{name: evals[name].to_numpy() for name in OF_EVALS})[LLM_SAES.names]
 
 
 @torch.no_grad()
-def _measure_one(cell: Cell, folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int) -> dict[str, pd.DataFrame]:
-    sae = load_sae(folder / cell.name).to(pick_device("auto"))
-    keys = {"k": cell.k, "seed": cell.seed}
+def _measure_one(
+    swept: SweptSae, folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int
+) -> dict[str, pd.DataFrame]:
+    sae = load_sae(folder / swept.name).to(pick_device("auto"))
+    keys = {"k": swept.k, "seed": swept.seed}
     found = _run(sae, x, groups)
     latents = pd.DataFrame(
         {**keys, "latent": range(sae.cfg.d_sae), "density": (found.fires.double() / len(x)).cpu(),

@@ -20,7 +20,7 @@ Model = Any
 
 
 def label(name: str) -> str:
-    """What the model is called in an SAE's metadata: its name on the hub, where it has one."""
+    """The model's name in an SAE's metadata: that on the hub, if it has one."""
     return LABEL if name == "smollm2" else name
 
 
@@ -84,7 +84,7 @@ def pick_dtype(dtype: str) -> torch.dtype:
 
 
 def special_tokens(model: Model) -> torch.Tensor:
-    """Tokens that are no text, such as the one that begins a context: SAEs are neither trained nor measured there."""
+    """Tokens that are not text, such as the one that begins a context: no SAE is trained or measured on them."""
     return torch.tensor(sorted(get_special_token_ids(model.tokenizer)), device=model.cfg.device)
 
 
@@ -119,7 +119,7 @@ def _hooked(folder: Path, hf_model: PreTrainedModel, tokenizer: PreTrainedTokeni
 def _unreachable(name: str, error: Exception) -> str:
     if Path(name).is_dir():
         return f"`model`: the folder {name} holds no model that can be read: {str(error).splitlines()[0]}"
-    told = f"`model`: {name!r} is neither `smollm2` nor a folder with a model, and was not fetched from the hub"
+    refused = f"`model`: {name!r} is neither `smollm2` nor a folder with a model, and was not fetched from the hub"
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        return f"{told}, since HF_HUB_OFFLINE is set: unset it to allow the look-up"
-    return f"{told}: {str(error).splitlines()[0]}"
+        return f"{refused}, since HF_HUB_OFFLINE is set: unset it to allow the look-up"
+    return f"{refused}: {str(error).splitlines()[0]}"

@@ -1,4 +1,4 @@
-"""k-sparse probing: how well a few latents tell the labels of sae-probes' datasets, and how well the activations do.
+"""k-sparse probing: how well a few latents, or the activations, predict the labels of sae-probes' datasets.
 
 Texts, labels, splits, the choice of latents and the probes are those of sae-probes 0.4.2; its files, which are pickles,
 are not. Shapes: n texts, d width of the activations, h latents.
@@ -34,7 +34,7 @@ MEASURES = {
     "f1": "F1 on the test set, weighted by the classes' sizes",
     "accuracy": "accuracy on the test set",
     "auc": "area under the ROC curve on the test set",
-    "validation_auc": "the same on what is held out of the training set to choose the regularisation by",
+    "validation_auc": "the same on the part of the training set that the regularisation is chosen on",
 }
 _OF_DATASET = [
     column("dataset", pa.string(), "dataset of sae-probes"),
@@ -43,9 +43,9 @@ _OF_DATASET = [
 BASELINE = pa.schema(_OF_DATASET)
 PROBES = pa.schema(
     [
-        column("k", pa.float64(), "active latents a token that the SAE was trained for"),
+        column("k", pa.float64(), "active latents per token that the SAE was trained for"),
         column("seed", pa.int64(), "seed of its initial weights"),
-        column("latents", pa.int64(), "latents that the probe takes"),
+        column("latents", pa.int64(), "latents that the probe uses"),
         *_OF_DATASET,
     ]
 )
@@ -71,7 +71,7 @@ def require_datasets(names: Sequence[str]) -> None:
     """Refuse a dataset that sae-probes does not have.
 
     Raises:
-        UserError: there is one; the message names its place in the params, and the datasets that there are.
+        UserError: one is unknown; the message names its key in the params and lists the datasets.
     """
     from sae_probes import DATASETS
 

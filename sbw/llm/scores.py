@@ -1,4 +1,4 @@
-"""Probes of a sweep: means over datasets with intervals, and which L0s are worse than the best.
+"""Scores of a sweep's probes: means over datasets with intervals, and which L0s are worse than the best.
 
 Shapes: m values of k, s seeds, t datasets, b draws.
 """
@@ -17,21 +17,21 @@ _WORSE = f"in {50 + 50 * INTERVAL:.0f} % of draws"
 SCORES = pa.schema(
     [
         column("k", pa.float64(), "active latents per token that the SAEs were trained for; null: the baseline"),
-        column("l0", pa.float64(), "that they have, mean over seeds; null: the baseline"),
-        column("latents", pa.int64(), "latents that a probe takes; null: the baseline, which takes the activations"),
+        column("l0", pa.float64(), "measured active latents per token, mean over seeds; null: the baseline"),
+        column("latents", pa.int64(), "latents that a probe uses; null: the baseline, which uses the activations"),
         column("measure", pa.string(), "f1 or auc"),
         column("mean", pa.float64(), "over datasets and seeds"),
         column("low", pa.float64(), f"lower end of its {100 * INTERVAL:.0f} % interval, over draws of both"),
         column("high", pa.float64(), "upper end of it"),
-        column("behind", pa.float64(), "by how much the mean is less than that of the best k; null: the baseline"),
+        column("behind", pa.float64(), "mean of the best k less this one; null: the baseline"),
         column("margin", pa.float64(), f"a k behind by more is worse than the best ({_WORSE}); null: the baseline"),
-        column("datasets", pa.int64(), "how many datasets there are"),
+        column("datasets", pa.int64(), "number of datasets"),
     ]
 )
 
 
-def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows of `SCORES`: means over datasets, with intervals from drawing the datasets and each k's seeds anew.
+def probe_scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The rows of `SCORES`: means over datasets, with intervals from redrawing the datasets and each k's seeds.
 
     Datasets differ more than SAEs do, so that all k are compared over the same draws of them. Which k is the best is
     not known: the margin of a k is by how much more than it is, at most, a draw puts it behind any other one, in
@@ -64,7 +64,7 @@ def scores(probes: pd.DataFrame, baseline: pd.DataFrame, saes: pd.DataFrame, see
     return pd.DataFrame(rows, columns=SCORES.names).astype({"latents": "Int64"})
 
 
-def headline(scores: pd.DataFrame) -> dict[str, Any]:
+def scores_summary(scores: pd.DataFrame) -> dict[str, Any]:
     """As a document: of the baseline and of each k the mean and its interval; of each k what it is behind the best, and
     its margin; and the intervals' level."""
 

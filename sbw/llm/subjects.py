@@ -1,4 +1,4 @@
-"""Which SAEs to look at: those trained here, in any folder, or in SAELens's directory by regular expression."""
+"""The SAEs to evaluate: trained here, in a folder, or in SAELens's directory by regular expression."""
 
 import re
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def matching(release: str, sae_id: str) -> pd.DataFrame:
     """The SAEs of SAELens's directory whose release and id two regular expressions match whole, as `sae_lens.evals`.
 
     Returns:
-        A row an SAE with `MATCH_COLUMNS`; none is loaded.
+        One row per SAE with `MATCH_COLUMNS`; none is loaded.
 
     Raises:
-        UserError: a regular expression is none, or no SAE matches.
+        UserError: a regular expression is invalid, or no SAE matches.
     """
     try:
         saes, patterns = pretrained_saes(), (re.compile(release), re.compile(sae_id))
@@ -42,7 +42,7 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
     """The SAEs trained here, those in the folders, and, if `release` is not empty, those it matches in the directory.
 
     Raises:
-        UserError: a folder has none, nothing matches, or two have one name.
+        UserError: a folder has no SAE, nothing matches, or two SAEs have the same name.
     """
     found = [sae for folder in (trained, *map(Path, folders)) for sae in in_folder(folder)]
     if release:
@@ -56,7 +56,7 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
 
 
 def require_fit(sae: SAE[Any], name: str, model: Model) -> None:
-    """Refuse an SAE that is not of this model.
+    """Refuse an SAE of another model.
 
     Raises:
         UserError: its hook is not in the model, or its width is another.

@@ -1,24 +1,25 @@
-"""The SAEs of a sweep on a language model: what they are called, and where a recommended L0 puts them."""
+"""The SAEs of a sweep on a language model: their names, their tables, and where their L0 lies."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from sbw.files import folder_of
+from sbw.files import folder_of, load_table
 
 DENSE = 0.1
 """Share of the tokens above which a latent that fires on them is called dense."""
 
-_TOLD = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null",
-         "c_dec_of_firing", "dead_latents",
-         "dense_latents"]  # fmt: skip
+_SUMMARISED = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null", "c_dec_of_firing",
+               "dead_latents", "dense_latents"]  # fmt: skip
 
 
-class Cell(NamedTuple):
+class SweptSae(NamedTuple):
     """An SAE of the sweep."""
 
     k: float
-    """Active latents a token that it is trained for."""
+    """Active latents per token that it is trained for."""
     seed: int
     """Seed of its initial weights."""
 
@@ -50,8 +51,16 @@ def recommended(document: dict[str, Any]) -> Recommended:
     return Recommended(document["l0"], document["low"], document["high"])
 
 
-def headline(saes: pd.DataFrame, stability: pd.DataFrame) -> list[dict[str, float]]:
-    """The main numbers of each k, means over its seeds, by rising k, to five digits; what is not known is left out."""
-    means = saes.groupby("k")[_TOLD].mean().join(stability.groupby("k")["agreement"].mean())
+def load_measured(folder: Path, ks: Sequence[float], *names: str) -> list[pd.DataFrame]:
+    """The tables of these names, each of all k together."""
+    folders = [folder / folder_of({"k": k}) for k in ks]
+    return [
+        pd.concat([load_table(place / f"{name}.parquet") for place in folders], ignore_index=True) for name in names
+    ]
+
+
+def sweep_summary(saes: pd.DataFrame, stability: pd.DataFrame) -> list[dict[str, float]]:
+    """The main numbers of each k, means over its seeds, by rising k, to five digits; unknown ones are left out."""
+    means = saes.groupby("k")[_SUMMARISED].mean().join(stability.groupby("k")["agreement"].mean())
     rows = means.reset_index().to_dict("records")
     return [{str(name): float(f"{value:.5g}") for name, value in row.items() if pd.notna(value)} for row in rows]

@@ -1,6 +1,6 @@
 """What latents of SAEs of several L0s fire on, side by side: for each of one SAE, those of the others most like it.
 
-Shapes: c contexts, t tokens a context, n tokens, d width of the activations, h latents, m latents chosen.
+Shapes: c contexts, t tokens per context, n tokens, d width of the activations, h latents, m latents chosen.
 """
 
 from collections.abc import Sequence
@@ -47,27 +47,27 @@ td p.of {{ color: #555; font-family: system-ui, sans-serif; }}
 _ABOUT = (
     "A row shows a latent of the SAE in the column “{middle}”, one of the {count} that carry most of its "
     "reconstruction and fire on at most {dense:.0%} of the tokens. Beside it stand the latents of the other SAEs whose "
-    "decoder rows are most like its own, with the cosine. Each shows the held-out texts on which it fires most, one a "
-    "context; the darker a token, the stronger it fires on it."
+    "decoder rows are most like its own, with the cosine. Each shows the held-out texts on which it fires most, one "
+    "per context; the darker a token, the stronger the latent fires on it."
 )
 
 
-class Texts(NamedTuple):
-    """What to look at."""
+class ReadTexts(NamedTuple):
+    """Contexts with the model's activations."""
 
     contexts: Int[Tensor, "c t"]
     """Tokens."""
     wanted: Bool[Tensor, "c t"]
-    """Which of them are text, and not special."""
+    """Which of them are not special."""
     activations: Float[Tensor, "c t d"]
-    """The model's, of each."""
+    """The model's, per token."""
 
 
 class Column(NamedTuple):
     """An SAE on the page."""
 
     title: str
-    """What it is called."""
+    """Heading of its column."""
     sae: SAE[Any]
     """The SAE."""
 
@@ -79,20 +79,20 @@ class _Example(NamedTuple):
 
 
 @torch.no_grad()
-def read_texts(model: Model, hook: str, contexts: Int[Tensor, "c t"], batch_size: int) -> Texts:
+def read_texts(model: Model, hook: str, contexts: Int[Tensor, "c t"], batch_size: int) -> ReadTexts:
     """The model's activations on contexts."""
     found, stop = [], extract_stop_at_layer_from_tlens_hook_name(hook)
     batches = torch.split(contexts, batch_size)
     for batch in tqdm(batches, desc="read", unit="batch", disable=None):
         _, cache = model.run_with_cache(batch, names_filter=[hook], stop_at_layer=stop, prepend_bos=False)
         found.append(cache[hook].float().cpu())
-    return Texts(contexts.cpu(), ~torch.isin(contexts, special_tokens(model)).cpu(), torch.cat(found))
+    return ReadTexts(contexts.cpu(), ~torch.isin(contexts, special_tokens(model)).cpu(), torch.cat(found))
 
 
 @torch.no_grad()
-def page(columns: Sequence[Column], texts: Texts, tokenizer: Any, title: str, *, latents: int, examples: int,
+def texts_page(columns: Sequence[Column], texts: ReadTexts, tokenizer: Any, title: str, *, latents: int, examples: int,
          margin: int) -> str:  # fmt: skip
-    """A page of HTML that is whole in itself, with everything from outside escaped.
+    """A page of HTML that loads nothing, with all texts and names escaped.
 
     Args:
         columns: the SAEs, in the order of their L0; the latents are those of the middle one.
@@ -100,7 +100,7 @@ def page(columns: Sequence[Column], texts: Texts, tokenizer: Any, title: str, *,
         tokenizer: of the model.
         title: of the page.
         latents: how many to show.
-        examples: contexts a latent.
+        examples: contexts per latent.
         margin: tokens on each side of the one on which it fires most.
     """
     middle = columns[len(columns) // 2]
@@ -165,7 +165,7 @@ def _example(acts: Float[Tensor, " t"], context: Int[Tensor, " t"], peak: int, t
     return _Example(tokens, (acts[window] / acts[peak]).tolist())
 
 
-def _acts_of(sae: SAE[Any], latents: Int[Tensor, " m"], texts: Texts) -> Float[Tensor, "m c t"]:
+def _acts_of(sae: SAE[Any], latents: Int[Tensor, " m"], texts: ReadTexts) -> Float[Tensor, "m c t"]:
     acts = torch.stack([sae.encode(context)[:, latents] for context in texts.activations])
     return torch.where(texts.wanted[..., None], acts, 0).permute(2, 0, 1)
 

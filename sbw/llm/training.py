@@ -1,4 +1,4 @@
-"""Train SAEs on harvested activations, in lockstep's arithmetic, and save them as SAELens has them.
+"""Train SAEs on harvested activations with lockstep, and save them as SAELens's.
 
 Shapes: n tokens, b batch, d width of the activations.
 """
@@ -32,27 +32,27 @@ _MEASURED_ON, _AT_ONCE = 20_000, 4096
 
 
 class Source(NamedTuple):
-    """What the activations are, for an SAE's metadata: what anybody needs to use it."""
+    """Where the activations come from, for an SAE's metadata."""
 
     model: str
     """Name of the model on its hub, or its folder."""
     model_class: str
     """SAELens's class that ran it."""
     hook: str
-    """Where its activations were taken."""
+    """Hook that the activations were taken at."""
     context_size: int
-    """Tokens a context."""
+    """Tokens per context."""
 
 
 class Recipe(NamedTuple):
     """An SAE to train."""
 
     name: str
-    """What it is called."""
+    """Name of the SAE."""
     sae: LlmSae
-    """What it is to become."""
+    """Its architecture and sparsity."""
     seed: int
-    """Of its initial weights."""
+    """Seed of its initial weights."""
 
 
 def train_saes(
@@ -64,8 +64,8 @@ def train_saes(
 ) -> None:
     """Train an SAE of each recipe once over the activations, in an order drawn from the training's seed.
 
-    Each goes to the `place` of its name; all have the size, batches and rate of `training`, whose own list of SAEs does
-    not matter. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are
+    Each is saved at the `place` of its name; all have the size, batches and rate of `training`, whose own list of SAEs
+    is not read. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are
     folded into the weights, so that the saved SAEs take activations as they are. One process per processor trains them.
     """
     with one_thread():
@@ -94,11 +94,9 @@ def initial(recipe: Recipe, d_in: int, d_sae: int, steps: int) -> TrainingSAE[An
 
 
 @torch.no_grad()
-def measured_l0(sae: SAE[Any], activations: Float[Tensor, "n d"]) -> float:
-    """Active latents a token, on average."""
-    return float(
-        torch.cat([(sae.encode(x.float()) > 0).sum(dim=1) for x in torch.split(activations, _AT_ONCE)]).double().mean()
-    )
+def _measured_l0(sae: SAE[Any], activations: Float[Tensor, "n d"]) -> float:
+    l0 = [(sae.encode(x.float()) > 0).sum(dim=1) for x in torch.split(activations, _AT_ONCE)]
+    return float(torch.cat(l0).double().mean())
 
 
 def _train_one(
@@ -127,8 +125,8 @@ def _train_one(
     sae.fold_activation_norm_scaling_factor(scale)
     _describe(sae, source, steps * training.batch_size)
     save_sae(sae, place(recipe.name))
-    # What is saved has thresholds in k's place, so that its L0 can be measured only of what is saved.
-    sae.cfg.metadata.l0 = round(measured_l0(load_sae(place(recipe.name)), activations[-_MEASURED_ON:]), 2)
+    # A saved SAE has thresholds in place of k, so the L0 is that of the SAE as loaded.
+    sae.cfg.metadata.l0 = round(_measured_l0(load_sae(place(recipe.name)), activations[-_MEASURED_ON:]), 2)
     save_sae(sae, place(recipe.name))
 
 

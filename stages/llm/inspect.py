@@ -1,4 +1,4 @@
-"""Look closer at the trained SAEs in the model: L0 a token, loss, and a task, into data/llm/inspection."""
+"""Inspect the trained SAEs in the model: L0 per token, loss, and a task, into data/llm/inspection."""
 
 from pathlib import Path
 

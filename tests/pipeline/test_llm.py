@@ -7,7 +7,7 @@ import pytest
 from dvc.dependency.param import ParamsDependency
 
 from tests.conftest import ROOT
-from tests.pipeline.test_stale import pipeline_stages
+from tests.pipeline.test_deps import pipeline_stages
 
 
 def sections_read(path: Path) -> set[str]:

@@ -11,18 +11,13 @@ DATA = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
-    import pandas as pd
-
     from sbw.figures.llm import sweep_metrics, sweep_panels, sweep_probing
     from sbw.figures.style import save_figure, styled
-    from sbw.files import folder_of, load_table
-    from sbw.llm.sweep import recommended
+    from sbw.files import load_table
+    from sbw.llm.sweep import load_measured, recommended
 
-    ks, folders = llm.sweep.figures.ks, [DATA / "sweep/measured" / folder_of({"k": k}) for k in llm.sweep.ks]
-    saes, histograms, latents = (
-        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
-        for name in ("saes", "histograms", "latents")
-    )
+    ks, names = llm.sweep.figures.ks, ("saes", "histograms", "latents")
+    saes, histograms, latents = load_measured(DATA / "sweep/measured", llm.sweep.ks, *names)
     curves = load_table(DATA / "sweep/recommendation/curves.parquet")
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
     with styled(), whole_folder(Path("plots/llm_sweep")) as folder:

@@ -10,8 +10,7 @@ OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
-    from sbw.llm.activations import harvest, open_store
-    from sbw.llm.held_out import tokens_in
+    from sbw.llm.activations import harvest, open_store, tokens_in
     from sbw.llm.model import load_model, special_tokens
 
     size = llm.harvest.batch_size

@@ -14,17 +14,17 @@ def main(llm: Llm, value: str) -> None:
 
     from sbw.files import folder_of, save_table
     from sbw.llm.activations import load_activations
-    from sbw.llm.evals import evaluate
+    from sbw.llm.evals import evaluate_saes
     from sbw.llm.measuring import SCHEMAS, measure, with_evals
     from sbw.llm.model import load_model
-    from sbw.llm.sweep import Cell
+    from sbw.llm.sweep import SweptSae
     from sbw.pretrained.listed import Listed
 
-    saes, cells = OUT / "sweep/sae", [Cell(k, seed) for seed in llm.sweep.seeds]
-    tables = measure(cells, saes, load_activations(OUT / "sweep/held_out"), llm.sweep.groups, llm.sweep.bins)
+    saes, swept = OUT / "sweep/sae", [SweptSae(k, seed) for seed in llm.sweep.seeds]
+    tables = measure(swept, saes, load_activations(OUT / "sweep/held_out"), llm.sweep.groups, llm.sweep.bins)
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
-    listed = [Listed(cell.name, saes / cell.name, None) for cell in cells]
-    evals, _ = evaluate(listed, model, OUT / "corpus/held_out", llm.context_size, llm.sweep.evals)
+    listed = [Listed(sae.name, saes / sae.name, None) for sae in swept]
+    evals, _ = evaluate_saes(listed, model, OUT / "corpus/held_out", llm.context_size, llm.sweep.evals)
     tables["saes"] = with_evals(tables["saes"], evals)
     with whole_folder(OUT / "sweep/measured" / folder_of({"k": k})) as folder:
         for name, schema in SCHEMAS.items():

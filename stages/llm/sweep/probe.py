@@ -17,14 +17,14 @@ def main(llm: Llm, value: str) -> None:
 
     from sbw.files import folder_of, save_table
     from sbw.llm.probing import PROBES, over_datasets, probe
-    from sbw.llm.sweep import Cell
+    from sbw.llm.sweep import SweptSae
     from sbw.saes.disk import load_sae
 
     tables = []
-    for cell in [Cell(k, seed) for seed in llm.sweep.seeds]:
-        one = partial(probe, load_sae(OUT / "sweep/sae" / cell.name), counts=probing.latents, seed=probing.seed)
-        rows = over_datasets(one, probing.datasets, OUT / "probing/activations", probing.seed, cell.name)
-        tables.append(rows.assign(k=cell.k, seed=cell.seed))
+    for sae in [SweptSae(k, seed) for seed in llm.sweep.seeds]:
+        one = partial(probe, load_sae(OUT / "sweep/sae" / sae.name), counts=probing.latents, seed=probing.seed)
+        rows = over_datasets(one, probing.datasets, OUT / "probing/activations", probing.seed, sae.name)
+        tables.append(rows.assign(k=sae.k, seed=sae.seed))
     probes = pd.concat(tables, ignore_index=True)[PROBES.names]
     with whole(OUT / "probing/saes" / f"{folder_of({'k': k})}.parquet") as path:
         save_table(probes, PROBES, path)

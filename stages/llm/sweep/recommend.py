@@ -10,17 +10,12 @@ OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 
 
 def main(llm: Llm) -> None:
-    import pandas as pd
-
-    from sbw.files import folder_of, load_table, save_table
-    from sbw.llm.sweep import headline
+    from sbw.files import save_table
+    from sbw.llm.sweep import load_measured, sweep_summary
     from sbw.verdict.recommendation import CURVES, SENSITIVITY, recommend
 
-    folders = [OUT / "measured" / folder_of({"k": k}) for k in llm.sweep.ks]
-    saes, projections, stability = (
-        pd.concat([load_table(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
-        for name in ("saes", "projections", "stability")
-    )
+    tables = load_measured(OUT / "measured", llm.sweep.ks, "saes", "projections", "stability")
+    saes, projections, stability = tables
     found = recommend(saes, projections, stability, seed=llm.recommend.seed)
     with (
         whole_folder(OUT / "recommendation") as folder,
@@ -30,7 +25,7 @@ def main(llm: Llm) -> None:
         save_table(found.curves, CURVES, folder / "curves.parquet")
         save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
         write_json(found.document, verdict)
-        write_json({"saes": headline(saes, stability)}, numbers)
+        write_json({"saes": sweep_summary(saes, stability)}, numbers)
     print(found.words)
 
 

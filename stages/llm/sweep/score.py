@@ -13,15 +13,15 @@ def main(llm: Llm) -> None:
     import pandas as pd
 
     from sbw.files import folder_of, load_table, save_table
-    from sbw.llm.scores import SCORES, headline, scores
+    from sbw.llm.scores import SCORES, probe_scores, scores_summary
 
     names = [folder_of({"k": k}) for k in llm.sweep.ks]
     probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)
     saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names], ignore_index=True)
-    table = scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, llm.recommend.seed)
+    table = probe_scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, llm.recommend.seed)
     with whole(OUT / "probing/scores.parquet") as path, whole(Path("data/metrics/llm/probing.json")) as numbers:
         save_table(table, SCORES, path)
-        write_json(headline(table), numbers)
+        write_json(scores_summary(table), numbers)
     print(table.to_string(index=False, float_format="%.4g"))
 
 

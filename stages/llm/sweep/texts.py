@@ -14,8 +14,8 @@ def main(llm: Llm) -> None:
     from sbw.files import folder_of, load_table
     from sbw.llm.activations import open_store
     from sbw.llm.model import label, load_model
-    from sbw.llm.sweep import Cell, recommended
-    from sbw.llm.texts import Column, page, read_texts
+    from sbw.llm.sweep import SweptSae, recommended
+    from sbw.llm.texts import Column, read_texts, texts_page
     from sbw.saes.disk import load_sae
 
     shown, size = llm.sweep.texts, llm.harvest.batch_size
@@ -24,12 +24,13 @@ def main(llm: Llm) -> None:
     for k in sorted(shown.ks):
         row = load_table(OUT / "sweep/measured" / folder_of({"k": k}) / "saes.parquet").iloc[0]
         name = ": ".join(filter(None, [f"L0 {row['l0']:.3g}", verdict.place_of(row["l0"])]))
-        columns.append(Column(name, load_sae(OUT / "sweep/sae" / Cell(k, int(row["seed"])).name)))
+        columns.append(Column(name, load_sae(OUT / "sweep/sae" / SweptSae(k, int(row["seed"])).name)))
     model = load_model(OUT / "model", llm.model_class, llm.dtype)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
     texts = read_texts(model, llm.hook, store.get_batch_tokens(shown.contexts), size)
-    html = page(columns, texts, model.tokenizer, f"What latents at {llm.hook} of {label(llm.model)} fire on, by L0",
-                latents=shown.latents, examples=shown.examples, margin=shown.margin)  # fmt: skip
+    title = f"What latents at {llm.hook} of {label(llm.model)} fire on, by L0"
+    html = texts_page(columns, texts, model.tokenizer, title,
+                      latents=shown.latents, examples=shown.examples, margin=shown.margin)  # fmt: skip
     with whole(Path("plots/llm_sweep_texts.html")) as path:
         path.write_text(html, encoding="utf-8")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from sbw.llm.activations import load_texts
-from sbw.llm.corpus import SCHEMA, save_corpus, split, texts_of_probes
+from sbw.llm.corpus import CORPUS, save_corpus, split, texts_of_probes
 
 
-def test_the_texts_of_the_probes_are_each_there_once() -> None:
+def test_the_texts_of_the_probes_are_unique() -> None:
     texts = texts_of_probes()
-    assert list(texts.columns) == SCHEMA.names
+    assert list(texts.columns) == CORPUS.names
     assert texts["text"].is_unique
     assert texts["text"].str.strip().ne("").all()
     assert len(texts) == 297_958

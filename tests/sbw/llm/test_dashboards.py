@@ -60,7 +60,7 @@ def test_the_same_texts_give_the_same_page(page: str, model: Model, tiny: Path) 
 
 
 def test_another_sae_dashboard_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"sae-dashboard writes its pages otherwise than in 0.8.0"):
+    with pytest.raises(ValueError, match=r"sae-dashboard's page is not as in 0.8.0"):
         whole_page("<p>something else</p>", "title", None)
 
 

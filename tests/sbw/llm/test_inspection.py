@@ -1,4 +1,4 @@
-"""What the inspection says of an SAE in the model is what the model does with it."""
+"""The inspection of SAEs in the model, against the model run with them."""
 
 from pathlib import Path
 from typing import Any

@@ -19,7 +19,7 @@ def test_a_folder_is_fetched_as_safetensors_config_and_tokenizer(tiny: Path, tmp
     assert not [name for name in names if name.endswith((".bin", ".pt", ".py"))]
 
 
-def test_the_bridge_says_what_transformers_says(tiny: Path, model: Model) -> None:
+def test_the_bridge_equals_transformers(tiny: Path, model: Model) -> None:
     alone = AutoModelForCausalLM.from_pretrained(tiny / "model", dtype=torch.float32)
     with torch.no_grad():
         torch.testing.assert_close(model(TOKENS, return_type="logits"), alone(TOKENS).logits)
@@ -45,21 +45,21 @@ def test_the_token_that_begins_a_context_is_special(model: Model) -> None:
     assert special_tokens(model).tolist() == sorted([tokenizer.bos_token_id, tokenizer.eos_token_id])
 
 
-def test_a_hook_that_is_not_there_is_refused_with_its_neighbours(model: Model) -> None:
+def test_an_unknown_hook_is_refused_with_its_neighbours(model: Model) -> None:
     with pytest.raises(UserError, match=r"`hook`: the model has no hook 'blocks.1.hook_x'; it has .*hook_out"):
         require_hook(model, "blocks.1.hook_x", "hook")
 
 
 @pytest.mark.parametrize(
-    ("offline", "said"),
+    ("offline", "reason"),
     [("1", "HF_HUB_OFFLINE is set: unset it to allow the look-up"), ("0", "was not fetched from the hub: ")],
 )
-def test_a_hub_that_cannot_be_reached_is_said_so(
-    offline: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_hub_that_cannot_be_reached_is_named(
+    offline: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
-    with pytest.raises(UserError, match=f"`model`: 'nobody/nothing' is neither .*{said}"):
+    with pytest.raises(UserError, match=f"`model`: 'nobody/nothing' is neither .*{reason}"):
         fetch_model("nobody/nothing", tmp_path)
 
 

@@ -99,7 +99,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(
     save_table(one[BASELINE.names], BASELINE, tmp_path / "baseline.parquet")
 
 
-def test_a_dataset_that_is_not_there_is_refused_by_its_key() -> None:
+def test_an_unknown_dataset_is_refused_by_its_key() -> None:
     with pytest.raises(UserError, match=r"`probing\.datasets\[1\]` must be one of: .*5_hist_fig_ismale.*got 'x'"):
         require_datasets(["41_truthqa_tf", "x"])
 

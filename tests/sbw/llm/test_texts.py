@@ -8,17 +8,17 @@ from sae_lens import SAE, ActivationsStore
 from torch import Tensor
 
 from sbw.llm.model import Model
-from sbw.llm.texts import Column, Texts, counterparts, page, read_texts, top_examples, top_latents
+from sbw.llm.texts import Column, ReadTexts, counterparts, read_texts, texts_page, top_examples, top_latents
 from tests.browser import asked, needs_chromium
 from tests.tiny import HOOK, HOSTILE, WIDTH, random_sae
 
 
 @pytest.fixture
-def texts(model: Model, store: ActivationsStore) -> Texts:
+def texts(model: Model, store: ActivationsStore) -> ReadTexts:
     return read_texts(model, HOOK, store.get_batch_tokens(24), 5)
 
 
-def firing_on(share: float, texts: Texts) -> SAE:
+def firing_on(share: float, texts: ReadTexts) -> SAE:
     """An SAE each of whose latents fires on so great a share of the tokens."""
     sae = random_sae()
     sae.b_enc.data[:] = 0
@@ -27,18 +27,18 @@ def firing_on(share: float, texts: Texts) -> SAE:
     return sae
 
 
-def made(texts: Texts, model: Model) -> str:
+def made(texts: ReadTexts, model: Model) -> str:
     columns = [Column(f"L0 {name}", firing_on(s, texts)) for name, s in (("2", 0.02), ("5: <b>", 0.05), ("9", 0.3))]
-    return page(columns, texts, model.tokenizer, "What <latents> fire on", latents=4, examples=3, margin=5)
+    return texts_page(columns, texts, model.tokenizer, "What <latents> fire on", latents=4, examples=3, margin=5)
 
 
-def test_activations_are_those_of_the_model(texts: Texts, model: Model, store: ActivationsStore) -> None:
+def test_activations_are_those_of_the_model(texts: ReadTexts, model: Model, store: ActivationsStore) -> None:
     torch.testing.assert_close(texts.activations, store.get_activations(texts.contexts)[..., :].view(24, -1, WIDTH))
     assert not texts.wanted[:, 0].any()
     assert texts.wanted[:, 1].any()
 
 
-def test_everything_from_outside_is_escaped(texts: Texts, model: Model) -> None:
+def test_everything_from_outside_is_escaped(texts: ReadTexts, model: Model) -> None:
     html = made(texts, model)
     assert "<b>" not in html
     assert HOSTILE not in html
@@ -46,7 +46,7 @@ def test_everything_from_outside_is_escaped(texts: Texts, model: Model) -> None:
 
 
 @needs_chromium
-def test_a_browser_shows_it_and_fetches_nothing(texts: Texts, model: Model, tmp_path: Path) -> None:
+def test_a_browser_shows_it_and_fetches_nothing(texts: ReadTexts, model: Model, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(made(texts, model), encoding="utf-8")
     answer, fetched = asked(
         tmp_path / "page.html",

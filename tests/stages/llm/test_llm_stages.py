@@ -68,7 +68,7 @@ def test_a_stage_run_again_writes_the_same_bytes(stage: str, ran: Clone, monkeyp
     assert contents(ran, stage) == before
 
 
-def test_the_tables_speak_of_the_trained_saes(ran: Clone) -> None:
+def test_the_tables_have_the_trained_saes(ran: Clone) -> None:
     data = ran.root / "data/llm"
     assert list(load_table(data / "evals.parquet")["sae"]) == ["one", "two"]
     assert len(load_table(data / "features.parquet")) == 48
@@ -80,8 +80,8 @@ def test_the_tables_speak_of_the_trained_saes(ran: Clone) -> None:
 
 
 def test_the_numbers_agree_with_transformers_alone(ran: Clone) -> None:
-    told = json.loads((ran.root / "data/metrics/llm/inspect.json").read_text())
-    assert told["ce_loss"]["model"] == pytest.approx(told["ce_loss_by_transformers_alone"], rel=1e-3)
+    numbers = json.loads((ran.root / "data/metrics/llm/inspect.json").read_text())
+    assert numbers["ce_loss"]["model"] == pytest.approx(numbers["ce_loss_by_transformers_alone"], rel=1e-3)
     size = json.loads((ran.root / "data/metrics/llm/harvest.json").read_text())
     assert (size["tokens"], size["dtype"]) == (1200, "float32")
     assert 64 <= size["bytes_per_token"] < 66
