@@ -29,7 +29,7 @@ def test_it_runs_and_reruns_what_a_change_concerns(fresh: Clone) -> None:
     set_params(fresh, shorten)
     fresh.add_pipeline(PIPELINE)
     assert stages_run(fresh.dvc("repro", PIPELINE)) == {
-        f"{PIPELINE}:{name}" for name in ("measure@a", "measure@b", "score", "figure")
+        f"{PIPELINE}:{name}" for name in ("measure@a", "measure@b", "score", "figures")
     }
     scores = json.loads((fresh.root / "data/metrics/validation.json").read_text())["sets"]
     assert {name: methods["combined"]["toys"] for name, methods in scores.items()} == {"development": 1, "held_out": 1}
@@ -60,7 +60,7 @@ def shorten_awkward(document: Any) -> None:
 
 def test_awkward_toys_go_the_same_way_with_more_and_fewer_latents_than_features(fresh: Clone) -> None:
     set_params(fresh, shorten_awkward, AWKWARD)
-    names = ("measure@trees", "measure@trees_half", "score", "figure@awkward", "figure@widths")
+    names = ("measure@trees", "measure@trees_half", "score", "figures")
     fresh.add_pipeline(AWKWARD)
     assert stages_run(fresh.dvc("repro", AWKWARD)) == {f"{AWKWARD}:{name}" for name in names}
     document = json.loads((fresh.root / "data/metrics/awkward.json").read_text())
