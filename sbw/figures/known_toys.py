@@ -44,8 +44,8 @@ def draw(recommended: pd.DataFrame) -> Figure:
 
 def _scatter(axes: Axes, rows: pd.DataFrame, color: object) -> None:
     rows = rows[rows["l0"].notna()]
-    axes.errorbar(rows["true_l0"], rows["l0"], yerr=interval(rows), fmt="o", color=color, markersize=2.5, linewidth=0.5,
-                  markeredgewidth=0)  # fmt: skip
+    axes.errorbar(rows["true_l0"], rows["l0"], yerr=interval(rows, "l0"), fmt="o", color=color,
+                  markersize=2.5, linewidth=0.5, markeredgewidth=0)  # fmt: skip
 
 
 def _scale(axes: Axes, recommended: pd.DataFrame) -> None:

@@ -52,7 +52,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     for rank, (method, (color, mark, label)) in enumerate(kinds.items()):
         of_method = rows[(rows["method"] == method) & rows["l0"].notna()]
         place = np.searchsorted(widths, of_method["d_sae"]) + (rank - len(kinds) / 2) * 0.09
-        axes.errorbar(place, of_method["l0"], yerr=interval(of_method), fmt=mark, color=color, label=label,
+        axes.errorbar(place, of_method["l0"], yerr=interval(of_method, "l0"), fmt=mark, color=color, label=label,
                       markersize=3.5, linewidth=0.6, markeredgewidth=0)  # fmt: skip
     share = [f"{width / rows['num_features'].iloc[0]:g}" for width in widths]
     axes.set_xticks(range(len(widths)), share)

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.series import over_seeds
-from sbw.figures.style import BLUE, ORANGE, new_figure, spread
+from sbw.figures.style import BLUE, ORANGE, interval, new_figure, spread
 
 TABLES = ["saes"]
 SIZE = (3.3, 2.2)  # inches
@@ -31,9 +31,8 @@ def draw(saes: pd.DataFrame, *, ks: list[float]) -> Figure:
 
 def _bars(axes: Axes, shift: float, rows: pd.DataFrame, color: object, label: str) -> None:
     xs = [place + shift for place in range(len(rows))]
-    spread = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
     axes.bar(xs, rows["mean"], _WIDTH, color=color, label=label)
     if (rows["seeds"] > 1).any():
-        axes.errorbar(xs, rows["mean"], spread, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+        axes.errorbar(xs, rows["mean"], interval(rows, "mean"), fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
     for x, mean, high in zip(xs, rows["mean"], rows["high"], strict=True):
         axes.annotate(f"{mean:.2f}", (x, high), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6)

@@ -125,9 +125,9 @@ def log_histogram(axes: Axes, bins: pd.DataFrame, positive: pd.Series) -> None:
     axes.minorticks_off()
 
 
-def interval(rows: pd.DataFrame) -> np.ndarray:
-    """The distances of `low` and `high` from `l0`, as error bars take them."""
-    return np.array([rows["l0"] - rows["low"], rows["high"] - rows["l0"]])
+def interval(rows: pd.DataFrame, value: str) -> np.ndarray:
+    """The distances of `low` and `high` from the column `value`, as error bars take them."""
+    return np.array([rows[value] - rows["low"], rows["high"] - rows[value]])
 
 
 def band(

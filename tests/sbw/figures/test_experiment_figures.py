@@ -52,6 +52,12 @@ def test_low_l0_mse_has_a_pair_of_bars_a_k() -> None:
     assert {text.get_text() for text in axes.texts} == {"1.00", "2.50", "0.50", "4.80"}
 
 
+def test_low_l0_mse_takes_one_k(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SHOWN, "low_l0_mse", {"ks": [9.0]})
+    (axes,) = drawn("low_l0_mse", errors()).axes
+    assert [bar.get_height() for bar in axes.patches] == [1.0, 0.5]
+
+
 def test_histograms_are_the_first_seeds_and_say_which_k_is_right() -> None:
     figure = drawn("histograms", histograms())
     assert [axes.get_title() for axes in figure.axes] == [
