@@ -146,7 +146,7 @@ def evaluate(subjects: Sequence[Subject], toy: Toy, sample: Sample, bins: int | 
     measured = map_processes(measure, subjects, label="evaluate", unit="SAE")
     saes, *parts = zip(*measured, strict=True)
     frames = [_frame(saes), *(pd.concat([rows for rows in part if len(rows)] or [pd.DataFrame()]) for part in parts)]
-    return Tables(*(frame.reset_index(drop=True) for frame in frames), _stability(subjects))
+    return Tables._make([*(frame.reset_index(drop=True) for frame in frames), _stability(subjects)])
 
 
 def headline(tables: Tables, n: int) -> dict[str, float]:
