@@ -37,7 +37,7 @@ def main(params: Params) -> None:
 def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     """The SAEs of one start, saved to their folders; returns what steered them."""
     from sbw.files import folder_of
-    from sbw.lockstep.toys import progress, train_on_toy
+    from sbw.lockstep.toys import train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
     from sbw.verdict.automatic_l0 import AutomaticL0
@@ -45,9 +45,8 @@ def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     section, training = params.automatic_l0, params.training
     steer = AutomaticL0(start, training.steps(), section.d_sae)
     saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
-    with progress(f"automatic L0 from {start:g}", training.steps()) as bar:
-        seed, samples = training.stream_seed, training.samples
-        train_on_toy(saes, toy, training, stream_seed=seed, samples=samples, log_every=100, bar=bar, steer=steer)
+    stream, label = training.stream_seed, f"automatic L0 from {start:g}"
+    train_on_toy(saes, toy, training, label, stream_seed=stream, samples=training.samples, log_every=100, steer=steer)
     for seed, sae in zip(section.seeds, saes, strict=True):
         sae.cfg.k = steer.l0
         save_sae(sae, folder / folder_of({"start": start, "seed": seed}))

@@ -194,7 +194,7 @@ def test_more_features_than_dimensions_overlap_less_where_made_orthogonal() -> N
         ),
         (
             {"correlation": {"law": "pairs", "pairs": [(0, 1, 0.9), (1, 2, 0.9), (0, 2, -0.9)]}},
-            "`toys.tried.correlation` was refused: no features have all of these correlations; of 0 and 1 it makes 0.5",
+            "`toys.tried.correlation` was refused: no features have all of these correlations: that of 0 and 1 is 0.5",
         ),
         (
             {"correlation": {"law": "pairs", "pairs": [(0, 1, 0.5), (0, 1, 0.2)]}},
