@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.sizes
 
-Milliseconds per step and SAE, data generation included, of SAELens's `SyntheticSAERunner` and `train_toy_sae` and of the
+Milliseconds per step and SAE, with data generation, of SAELens's `SyntheticSAERunner` and `train_toy_sae` and of the
 lockstep trainer, on one toy of each size: as many latents as features, Zipf firing rates, correlations of low rank, k
 the true L0. Each is measured in a process of its own, in turn, and the median over rounds is taken. The GEMM limit is
 the five matrix products of a step, shared among the processors: what a trainer that multiplies all latents cannot beat.
@@ -48,7 +48,7 @@ def main() -> None:
     if arguments.one:
         print(*measured(arguments.one, arguments.features[0]))
         return
-    print(f"{'features':>8}  {'':20}{'ms per step and SAE':>18}{'x train_toy_sae':>17}{'of the limit':>14}{'GB':>7}")
+    print(f"{'features':>8}  {'':20}{'ms per step, SAE':>18}{'x train_toy_sae':>17}{'of the limit':>14}{'GB':>7}")
     for features in arguments.features:
         _report(features, arguments.rounds)
 
