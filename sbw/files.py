@@ -1,4 +1,4 @@
-"""Tables, tensors and JSON on disk: the same bytes for the same data, and what cannot be read is refused by name."""
+"""Reads and writes tables, tensors and JSON: the same data has the same bytes, and errors name the file."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from torch import Tensor  # not otherwise: a stage that draws needs tables alone, and torch takes seconds to import
+    from torch import Tensor  # torch takes seconds to import, and a stage that draws reads only tables
 
 from sbw.run.errors import UserError, reading, require_finite
 
 
 def column(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    """A column of a table's schema, with what it holds and in which unit."""
+    """A column of a table's schema; the description names the unit."""
     return pa.field(name, kind, metadata={"description": description})
 
 
@@ -29,7 +29,7 @@ def save_table(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
     if list(frame.columns) != schema.names:
         raise ValueError(f"{path}: the columns must be {schema.names}, got {list(frame.columns)}")
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-    # pandas describes itself in the metadata of its own tables; drop that, so that the bytes depend on the data alone.
+    # pandas adds metadata of its own; without it the bytes depend on the data alone.
     pq.write_table(table.replace_schema_metadata(schema.metadata), path, write_page_checksum=True)
 
 
@@ -37,7 +37,7 @@ def load_table(path: Path) -> pd.DataFrame:
     """Read a Parquet table.
 
     Raises:
-        FileNotFoundError, UserError: it is missing, or is no readable Parquet table.
+        FileNotFoundError, UserError: it is missing or not readable.
     """
     with reading(path, "Parquet table"):
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
@@ -58,7 +58,7 @@ def load_tensors(path: Path) -> dict[str, "Tensor"]:
 
 
 def folder_of(keys: Mapping[str, float]) -> str:
-    """What the folder of an SAE with these keys is called, `k=9/seed=0`: the same for equal values alone."""
+    """The folder of an SAE with these keys, such as `k=9/seed=0`; different values have different folders."""
     return "/".join(f"{name}={str(value).removesuffix('.0')}" for name, value in keys.items())
 
 
@@ -66,7 +66,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Raises:
-        FileNotFoundError, UserError: it is missing, is not readable, or, later, has not the key that is asked for.
+        FileNotFoundError, UserError: it is missing or not readable, or later lacks a requested key.
     """
 
     class Document(dict[str, Any]):

@@ -1,4 +1,4 @@
-"""Train SAEs while their L0 is steered: SAEs in data/sae/automatic_l0, the path of L0 in data/metrics/automatic_l0."""
+"""Train SAEs whose L0 moves itself: SAEs in data/sae/automatic_l0, the path of L0 in data/metrics/automatic_l0."""
 
 from functools import partial
 from pathlib import Path
@@ -35,9 +35,9 @@ def main(params: Params) -> None:
 
 
 def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
-    """Train and save the SAEs of one start; returns their steering."""
+    """The SAEs of one start, saved to their folders; returns what steered them."""
     from sbw.files import folder_of
-    from sbw.lockstep.toys import progress, train_on_toy
+    from sbw.lockstep.toys import train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
     from sbw.verdict.automatic_l0 import L0Steering
@@ -45,18 +45,17 @@ def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     section, training = params.automatic_l0, params.training
     steer = L0Steering(start, training.steps(), section.d_sae)
     saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
-    with progress(f"automatic L0 from {start:g}", training.steps()) as bar:
-        train_on_toy(
-            saes,
-            toy,
-            training,
-            names=[f"automatic_l0: start={start:g}/seed={seed}" for seed in section.seeds],
-            stream_seed=training.stream_seed,
-            samples=training.samples,
-            log_every=100,
-            bar=bar,
-            steer=steer,
-        )
+    train_on_toy(
+        saes,
+        toy,
+        training,
+        f"automatic L0 from {start:g}",
+        names=[f"automatic_l0: {folder_of({'start': start, 'seed': seed})}" for seed in section.seeds],
+        stream_seed=training.stream_seed,
+        samples=training.samples,
+        log_every=100,
+        steer=steer,
+    )
     for seed, sae in zip(section.seeds, saes, strict=True):
         sae.cfg.k = steer.l0
         save_sae(sae, folder / folder_of({"start": start, "seed": seed}))

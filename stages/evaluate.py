@@ -45,7 +45,7 @@ def main(params: Params, name: str) -> None:
 def saes_of(params: Params, name: str, toy: Any, folder: Path) -> list[tuple[dict[str, float], Any]]:
     """The SAEs of a section of the params, from their folder, each with its keys in tables."""
     from sbw.saes.disk import load_sae
-    from sbw.saes.experiments.grid import cells
+    from sbw.saes.experiments.grid import plan
 
     if name == "train":
         sae = load_sae(folder)
@@ -54,12 +54,12 @@ def saes_of(params: Params, name: str, toy: Any, folder: Path) -> list[tuple[dic
         planned = [
             (sae.keys, folder / cell / sae.folder)
             for cell in params.sweep.cells
-            for sae in cells(params.sweep.only(cell), params.training, toy)
+            for sae in plan(params.sweep.only(cell), params.training, toy)
         ]
     else:
         experiment = params.experiments[name]
         kind = import_module(f"sbw.saes.experiments.{experiment.kind}")
-        planned = [(sae.keys, folder / sae.folder) for sae in kind.cells(experiment, params.training, toy)]
+        planned = [(sae.keys, folder / sae.folder) for sae in kind.plan(experiment, params.training, toy)]
     return [(keys, load_sae(place)) for keys, place in planned]
 
 

@@ -11,13 +11,13 @@ from sbw.run.stage import one_of, run
 def main(params: Params, name: str) -> None:
     experiment = params.experiments[one_of("experiment", name, list(params.experiments))]
 
-    from sbw.lockstep.toys import train_cells
+    from sbw.lockstep.toys import train_planned
     from sbw.toy.model import load_toy
 
     toy = load_toy(Path("data/toy", experiment.toy))
-    cells = import_module(f"sbw.saes.experiments.{experiment.kind}").cells(experiment, params.training, toy)
+    planned = import_module(f"sbw.saes.experiments.{experiment.kind}").plan(experiment, params.training, toy)
     with whole_folder(Path("data/sae/experiments", name)) as folder:
-        train_cells(cells, params.training, lambda cell: folder / cell.folder, name)
+        train_planned(planned, params.training, lambda sae: folder / sae.folder, name)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from sbw.run.stage import one_of, run
 def main(params: Params, cell: str) -> None:
     sweep = params.sweep.only(one_of("cell", cell, list(params.sweep.cells)))
 
-    from sbw.lockstep.toys import train_cells
-    from sbw.saes.experiments.grid import cells
+    from sbw.lockstep.toys import train_planned
+    from sbw.saes.experiments.grid import plan
     from sbw.toy.model import load_toy
 
     toy = load_toy(Path("data/toy", sweep.toy))
     with whole_folder(Path("data/sae/sweep", cell)) as folder:
-        saes = cells(sweep, params.training, toy)
-        train_cells(saes, params.training, lambda sae: folder / sae.folder, f"sweep {cell}")
+        planned = plan(sweep, params.training, toy)
+        train_planned(planned, params.training, lambda sae: folder / sae.folder, f"sweep {cell}")
 
 
 if __name__ == "__main__":

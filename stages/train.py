@@ -10,7 +10,7 @@ from sbw.run.stage import run
 def main(params: Params) -> None:
     import pandas as pd
 
-    from sbw.lockstep.toys import progress, train_on_toy
+    from sbw.lockstep.toys import train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
     from sbw.toy.model import load_toy
@@ -18,14 +18,20 @@ def main(params: Params) -> None:
     train, training = params.train, params.training
     toy = load_toy(Path("data/toy", train.toy))
     sae = initial_sae(params.k, toy.features.hidden_dim, train.d_sae, train.seed)
-    with progress(f"train k={params.k:g}", training.steps()) as bar:
-        seed, samples, every, names = training.stream_seed, training.samples, train.log_every, [f"train k={params.k:g}"]
-        curve = train_on_toy(
-            [sae], toy, training, names=names, stream_seed=seed, samples=samples, log_every=every, bar=bar
-        )
+    points = train_on_toy(
+        [sae],
+        toy,
+        training,
+        f"train k={params.k:g}",
+        names=[f"train k={params.k:g}"],
+        stream_seed=training.stream_seed,
+        samples=training.samples,
+        log_every=train.log_every,
+    )
+    curve = pd.DataFrame(points)
     with whole_folder(Path("data/sae/train")) as folder, whole(Path("plots/training_curve.csv")) as csv:
         save_sae(sae, folder)
-        pd.DataFrame(curve)[["step", "loss", "l0"]].to_csv(csv, index=False)
+        curve[["step", "loss", "l0"]].to_csv(csv, index=False)
 
 
 if __name__ == "__main__":

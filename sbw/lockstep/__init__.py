@@ -1,1 +1,1 @@
-"""The fast trainer: many small SAEs at once, with the arithmetic of SAELens's own. `trainer` is the way in."""
+"""The fast trainer: many small SAEs at once, with the arithmetic of SAELens's own. `trainer` is the entry."""

@@ -1,4 +1,4 @@
-"""Batches that a process of their own draws ahead, for all the processes that train on them.
+"""Batches that one process draws ahead for all the processes that train on them.
 
 Shapes: w values per sample, b batch.
 """
@@ -15,20 +15,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 Chunk = Sequence[Float[Tensor, "w b"]]
-"""Some batches, one after another."""
+"""Consecutive batches."""
 
 AHEAD = 2
-"""Chunks that there is room for: the one in use, and the one being drawn."""
+"""Chunks in memory: the one in use, and the one being drawn."""
 
 
 def drawn_ahead(chunks: Iterator[Chunk], readers: int) -> tuple[Callable[[], None], list[Iterator[Chunk]]]:
-    """What draws the chunks, and the same chunks for each of several readers, all in forked processes of their own.
+    """A function that draws the chunks, and an iterator over them per reader: each is for a forked process of its own.
 
-    They are written once, to memory that the processes share, where a chunk is overwritten as soon as every reader has
-    asked for the next but one. They wait for each other, so that the caller has to end all of them if one ends early.
+    The processes share the memory of the chunks: one is overwritten as soon as every reader has asked for the next but
+    one. They wait for each other, so that the caller has to end all of them if one ends early.
 
     Args:
-        chunks: of at least one batch each, all of a shape and none longer than the first.
+        chunks: of at least one batch each, all batches of one shape and no chunk longer than the first.
         readers: how many iterators to return.
     """
     first = next(chunks)

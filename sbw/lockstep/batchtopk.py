@@ -9,18 +9,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sbw.lockstep.gating import where_above
-from sbw.lockstep.replicas import Replicas, Scratch, Trained
+from sbw.lockstep.replicas import Replicas, Scratch, Trained, where_above
 from sbw.lockstep.selection import KthLargest
 from sbw.saes.transition import schedule_of
 
 
 class _Revived(NamedTuple):
+    """The auxiliary loss of a replica: its dead latents reconstruct what the others leave over."""
+
     i: int
     """The replica."""
     dead: Bool[Tensor, " h"]
     scale: float
-    """The auxiliary loss's."""
+    """Of the auxiliary loss."""
     z: Float[Tensor, "n b"]
     """Activations of its n dead latents."""
 
@@ -39,7 +40,7 @@ class BatchTopKReplicas(Replicas):
         self.thresholds = [sae.topk_threshold.item() for sae in self.saes]
 
     def trained(self) -> Trained:
-        """What training has made of the SAEs, their thresholds included."""
+        """The trained SAEs, with their thresholds."""
         return super().trained()._replace(thresholds=self.thresholds)
 
     def write_back(self, trained: Trained) -> None:
@@ -58,7 +59,10 @@ class BatchTopKReplicas(Replicas):
                 z.copy_(pre * _topk_mask(pre, k))
             else:
                 where_above(pre, pre, max(kth.cut, 0.0), out=z)
-            self._move_threshold(i, kth.value if kth.value > 0 else _least_positive(pre))
+            least = kth.value if kth.value > 0 else _least_positive(pre)
+            if least is not None:
+                rate = self.saes[i].cfg.topk_threshold_lr
+                self.thresholds[i] = (1 - rate) * self.thresholds[i] + rate * least
         self.inverse_norm = norm.reciprocal()
         s.z.mul_(self.inverse_norm)
         dead = self._dead()
@@ -70,7 +74,7 @@ class BatchTopKReplicas(Replicas):
         for revived in self.revived:
             s.pre[revived.i, revived.dead] += self._revived_gradient(revived, s)
 
-    def _revived_gradient(self, revived: "_Revived", s: Scratch) -> Float[Tensor, "n b"]:
+    def _revived_gradient(self, revived: _Revived, s: Scratch) -> Float[Tensor, "n b"]:
         """The auxiliary loss's gradient of the dead latents' pre-activations; that of their decoder rows is added."""
         i, dead, scale, z = revived
         W_dec = self.w.W_dec[i, dead]
@@ -84,11 +88,8 @@ class BatchTopKReplicas(Replicas):
             loss[i] = scale * (self.w.W_dec[i, dead].T @ z + s.wide[i]).square().sum() / z.shape[1]
         return loss
 
-    def _revive(self, i: int, dead: Bool[Tensor, " h"], s: Scratch) -> "_Revived":
-        """The auxiliary loss's part of a replica: its dead latents reconstruct what the others leave over.
-
-        Active are those with the greatest pre·n, half as many as the activations are wide.
-        """
+    def _revive(self, i: int, dead: Bool[Tensor, " h"], s: Scratch) -> _Revived:
+        # Active are the dead latents with the greatest pre·n, half as many as the activations are wide.
         num_dead, half = int(dead.sum()), self.d // 2
         z = s.pre[i, dead]
         if half < num_dead:
@@ -97,14 +98,9 @@ class BatchTopKReplicas(Replicas):
         scale = self.saes[i].cfg.aux_loss_coefficient * min(num_dead / half, 1.0)
         return _Revived(i, dead, scale, z * self.inverse_norm[i, dead])
 
-    def _move_threshold(self, i: int, least_active: float | None) -> None:
-        if least_active is not None:
-            rate = self.saes[i].cfg.topk_threshold_lr
-            self.thresholds[i] = (1 - rate) * self.thresholds[i] + rate * least_active
-
 
 def _topk_mask(values: Float[Tensor, "h b"], k: int) -> Float[Tensor, "h b"]:
-    # Which of the values that tie are kept is SAELens's choice: that of `topk` over the batch's samples in their order.
+    # Of values that tie, SAELens keeps those that `topk` over the samples in their order keeps.
     samples_first = values.T.contiguous()
     chosen = samples_first.flatten().topk(k).indices
     return torch.zeros_like(samples_first).flatten().index_fill_(0, chosen, 1).view_as(samples_first).T

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sbw.lockstep.gating import where_above
-from sbw.lockstep.replicas import Replicas, Scratch
+from sbw.lockstep.replicas import Replicas, Scratch, where_above
 
 
 class JumpReLUReplicas(Replicas):

@@ -1,8 +1,8 @@
-"""SAEs as flat tensors, and one training step of them with the backward pass written out.
+"""SAEs as flat tensors, and their training step with the backward pass written out.
 
 Shapes: r replicas, h latents, d width of the activations, b batch. W_enc is [r h d] here, the transpose of SAELens's;
 pre = W_enc (x − b_dec) + b_enc, and x̂ = W_decᵀ z + b_dec. Sums and products are taken in SAELens's order where rounding
-could tell: which of two nearly equal activations is selected decides what a latent learns.
+matters: which of two nearly equal activations is selected decides what a latent learns.
 """
 
 import math
@@ -23,7 +23,7 @@ DEAD_AFTER = 1000
 """Steps without firing after which a latent is dead: the `dead_feature_window` of SAELens's toy loop."""
 
 DIVERGED = 10
-"""Squared errors this many times those of no SAE at all, x̂ = 0, and those of the first step end a training."""
+"""A squared error this many times that of x̂ = 0 and that of the first step ends a training."""
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # Adam's
 _LOWER_LR = "training diverged, try a lower `training.lr`"
@@ -31,7 +31,7 @@ _WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec", "threshold")
 
 
 class StepLog(NamedTuple):
-    """What a step did, one value per replica."""
+    """What a step did: one value per replica."""
 
     loss: list[float]
     """Mean squared error summed over the width, plus the auxiliary or sparsity loss."""
@@ -51,12 +51,12 @@ class Diverged(UserError):
 
 
 class Trained(NamedTuple):
-    """What training has made of r SAEs."""
+    """r trained SAEs."""
 
     params: NDArray[np.floating]
     """All weights, [r p]."""
     dead: list[int]
-    """Dead latents of each."""
+    """Number of dead latents of each."""
     thresholds: list[float]
     """BatchTopK's thresholds."""
 
@@ -72,7 +72,7 @@ class Views:
 
 
 class Scratch:
-    """What a step writes and the next one overwrites; few and reused, since the processor's cache is small."""
+    """What a step writes and the next one overwrites: few tensors, since the processor's cache is small."""
 
     def __init__(self, like: Tensor, r: int, h: int, d: int, b: int):
         self.wide = like.new_empty(r, d, b)
@@ -84,7 +84,7 @@ class Scratch:
 
 
 class Replicas(ABC):
-    """r SAEs of one class and shape that take their training steps together; the subclasses know their activation."""
+    """r SAEs of one class and shape that take their training steps together; subclasses add the activation."""
 
     def __init__(self, saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str):
         self.saes, self.steps, self.lr = saes, steps, lr
@@ -104,7 +104,7 @@ class Replicas(ABC):
         self._require_finite(self.params, None)
 
     def trained(self) -> Trained:
-        """What training has made of the SAEs, to be written back here or in another process."""
+        """The trained SAEs, to be written back here or in another process."""
         dead = (self.since_fired > DEAD_AFTER).sum(dim=1).tolist()
         return Trained(self.params.cpu().numpy(), dead, [])
 
@@ -118,10 +118,10 @@ class Replicas(ABC):
 
     @torch.no_grad()
     def step(self, x: Float[Tensor, "d b"], logging: bool = False) -> StepLog | None:
-        """Train on one batch; says what happened if `logging`.
+        """Train on one batch, and return its log if `logging`.
 
         Raises:
-            Diverged: activations, weights or gradients are not finite or, looked at when `logging`, errors are huge.
+            Diverged: activations, weights or gradients are not finite or, checked when `logging`, errors are huge.
         """
         w, g, b = self.w, self.g, x.shape[1]
         if self.scratch.pre.shape[2] != b:
@@ -152,10 +152,7 @@ class Replicas(ABC):
         torch.baddbmm(self.w.b_dec, self.w.W_dec.mT, s.z, out=s.wide).sub_(x)
 
     def _gradients(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
-        """Fill the gradients of half the summed squared error, as if x were not centred.
-
-        The factor 2 / b comes last, on tensors that are small.
-        """
+        """Fill the gradients of half the summed squared error, as if x were not centred."""
         g, b = self.g, x.shape[1]
         torch.bmm(s.z, s.wide.mT, out=g.W_dec)
         torch.sum(s.wide, dim=2, keepdim=True, out=g.b_dec)
@@ -164,7 +161,6 @@ class Replicas(ABC):
         torch.bmm(s.pre, x.T.expand(self.r, b, self.d), out=g.W_enc)
 
     def _fired(self, z: Float[Tensor, "r h b"]) -> Bool[Tensor, "r h"]:
-        """Which latents are active in the batch."""
         return z.amax(dim=2) > 0
 
     @abstractmethod
@@ -176,7 +172,7 @@ class Replicas(ABC):
         """The loss beside the mean squared error."""
 
     def _dead(self) -> Bool[Tensor, "r h"] | None:
-        """Which latents are dead; None where none is. Looks only when one can be: a silence grows by one a step."""
+        """Which latents are dead, or None; looks only when one can be, since a silence grows by one per step."""
         if self.done < self.none_dead_until:
             return None
         silence = int(self.since_fired.max())
@@ -198,7 +194,7 @@ class Replicas(ABC):
         if beyond.any():
             i = int(beyond.int().argmax())
             raise self._diverged(
-                i, f"its squared error is {mse[i]:.4g}, where no SAE at all has {power:.4g} and it began with "
+                i, f"its squared error is {mse[i]:.4g}, where x̂ = 0 has {power:.4g} and the first step had "
                 f"{self.first_mse[i]:.4g}: {_LOWER_LR}"
             )  # fmt: skip
 
@@ -222,7 +218,7 @@ class Replicas(ABC):
         self.grads.mul_(norm.mul_(scale).add_(1e-6).reciprocal_().clamp_(max=1).mul_(scale))
         self.exp_avg.lerp_(self.grads, 1 - _BETA1)
         self.exp_avg_sq.mul_(_BETA2).addcmul_(self.grads, self.grads, value=1 - _BETA2)
-        # The gradients have done their work: their place takes the denominator.
+        # The gradients are no longer needed: the denominator takes their place.
         denominator = torch.sqrt(self.exp_avg_sq, out=self.grads)
         denominator.div_(math.sqrt(1 - _BETA2**self.done)).add_(_EPS)
         self.params.addcdiv_(self.exp_avg, denominator, value=-self.lr / (1 - _BETA1**self.done))
@@ -234,3 +230,9 @@ class Replicas(ABC):
                 if theirs is not None:
                     ours = getattr(self.w, name)[i]
                     yield ours, theirs.data.T if name == "W_enc" else theirs.data.view(ours.shape)
+
+
+def where_above(values: Tensor, gate: Tensor, cut: float, out: Tensor | None = None) -> Tensor:
+    """The values where `gate` exceeds `cut`, else 0: one pass, without a mask of booleans."""
+    backward = torch.ops.aten.threshold_backward  # of ReLU-like functions: lets the gradient through above the cut
+    return backward(values, gate, cut) if out is None else backward.grad_input(values, gate, cut, grad_input=out)

@@ -1,4 +1,4 @@
-"""Where the cut lies that keeps k values: BatchTopK's selection, without sorting."""
+"""BatchTopK's selection of the k largest values, without sorting."""
 
 from typing import NamedTuple
 
@@ -13,20 +13,20 @@ class Kth(NamedTuple):
 
     value: float
     cut: float
-    """The greatest number below it: what exceeds this cut are the k largest, and those that tie with the last."""
+    """The greatest number below it; the k largest, and what ties with the last of them, exceed this cut."""
     surplus: int
     """How many tie with the k-th beyond the k: usually 0."""
 
 
 class KthLargest:
-    """Finds the k-th largest value exactly, by looking first near where it was the last time.
+    """Finds the k-th largest value exactly, by searching first near the last result.
 
-    Counting what lies above a bracket around the last result, and partitioning only what lies in it, takes a tenth of
-    the time of partitioning everything, which it does where the bracket misses.
+    Counting the values above a bracket around the last result and partitioning those in it takes a tenth of the time of
+    partitioning all values, which is done where the bracket misses.
     """
 
     def __init__(self, reach: float = 0.06):
-        """Make the bracket reach from the last result by a share `reach` of it to either side."""
+        """The bracket extends by a share `reach` of the last result to either side."""
         self.reach = reach
         self.last = np.nan
 
@@ -49,7 +49,7 @@ class KthLargest:
 
 
 def kth_on_device(values: Tensor, k: int) -> Kth:
-    """The same where the values are: on a GPU, copying them to the host takes longer than selecting."""
+    """The same on the values' device: on a GPU, copying them to the host takes longer than selecting."""
     value = values.flatten().topk(k).values[-1]
     below = value.nextafter(value.new_tensor(-torch.inf))
     return Kth(value.item(), below.item(), int((values >= value).sum()) - k)

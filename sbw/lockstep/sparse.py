@@ -1,4 +1,4 @@
-"""BatchTopK's training step where few latents are active: four of its five matrix products go by these alone.
+"""BatchTopK's training step where few latents are active: four of its five matrix products use only these.
 
 Shapes: h latents, d width of the activations, b batch, a active latents of all samples.
 """
@@ -19,15 +19,15 @@ from sbw.lockstep.replicas import Scratch
 from sbw.saes.transition import schedule_of
 
 DENSITY = 0.12
-"""Share of the latents active from which on all of them are as fast."""
+"""Share of active latents from which the dense layout is as fast."""
 WEIGHTS = 128 * 128
-"""Weights of the decoder below which all of them are as fast."""
+"""Weights of the decoder below which the dense layout is as fast."""
 
 
 def is_faster(sae: TrainingSAE[Any]) -> bool:
-    """Whether a BatchTopK SAE's steps are faster so: where `python -m tests.benchmarks.crossover` found it, to 25 %.
+    """Whether this layout is faster for a BatchTopK SAE, as `python -m tests.benchmarks.crossover` finds it, to 25 %.
 
-    torch multiplies sparse matrices on CPUs by Intel's MKL, which not every platform has.
+    torch multiplies sparse matrices on CPUs by Intel's MKL, which some platforms lack.
     """
     schedule, cfg = schedule_of(sae), sae.cfg
     few = max(schedule.start, schedule.end) < DENSITY * cfg.d_sae
@@ -35,12 +35,12 @@ def is_faster(sae: TrainingSAE[Any]) -> bool:
 
 
 class SparseBatchTopK(BatchTopKReplicas):
-    """One BatchTopK SAE, with the arithmetic of `BatchTopKReplicas` but for the order of the sums."""
+    """One BatchTopK SAE, with the arithmetic of `BatchTopKReplicas` except the order of the sums."""
 
     def __init__(self, *args: Any):
         super().__init__(*args)
         assert self.r == 1, "others are stepped one by one"
-        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # torch says once that CSR is young
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # torch warns once that CSR is in beta
             torch.eye(1).to_sparse_csr()
 
     def _activate(self, s: Scratch) -> None:
@@ -97,8 +97,8 @@ class _Active:
         return torch.sparse.sampled_addmm(self.by_latent(self.z), rows, columns, beta=0).values()
 
 
-def _starts(sorted_or_not: NDArray[np.int64], count: int) -> Tensor:
+def _starts(groups: NDArray[np.int64], count: int) -> Tensor:
     """Where each of `count` groups begins once its members are sorted, and where the last one ends."""
     starts = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(sorted_or_not, minlength=count), out=starts[1:])
+    np.cumsum(np.bincount(groups, minlength=count), out=starts[1:])
     return torch.from_numpy(starts)

@@ -1,7 +1,6 @@
-"""Train SAEs on toys' activations, the paper's way, with a progress bar."""
+"""Trains SAEs on toys' activations, the paper's way, with a progress bar."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,22 @@ from sbw.params.training import Training
 from sbw.run.errors import UserError
 from sbw.run.processes import map_processes, processors, quiet
 from sbw.saes.disk import save_sae
-from sbw.saes.experiments.cell import Cell
+from sbw.saes.experiments.planned import PlannedSae
 from sbw.toy.generators import seeded
 from sbw.toy.model import Toy
 
+Place = Callable[[PlannedSae], Path]
 
-def train_cells(cells: Sequence[Cell], params: Training, place: Callable[[Cell], Path], label: str) -> None:
+
+def train_planned(planned: Sequence[PlannedSae], params: Training, place: Place, label: str) -> None:
     """Train the SAEs of an experiment, each into the folder that is its `place`.
 
-    What shares a stream is trained in lockstep. Where there are enough streams to keep the processors busy, each is
-    trained by one process, else by several.
+    SAEs that share a stream are trained in lockstep. Where there are enough streams to keep the processors busy, each
+    is trained by one process, else by several.
     """
-    streams: dict[tuple[int, int, int], list[Cell]] = {}
-    for cell in cells:
-        streams.setdefault((id(cell.toy), cell.stream_seed, cell.samples), []).append(cell)
+    streams: dict[tuple[int, int, int], list[PlannedSae]] = {}
+    for sae in planned:
+        streams.setdefault((id(sae.toy), sae.stream_seed, sae.samples), []).append(sae)
     groups = list(streams.values())
     alone = pick_device(params.device) == "cpu" and len(groups) >= processors()
     labels = [f"{label}, {i} of {len(groups)}" if len(groups) > 1 else label for i in range(1, len(groups) + 1)]
@@ -41,76 +42,57 @@ def train_on_toy(
     saes: Sequence[TrainingSAE[Any]],
     toy: Toy,
     params: Training,
+    label: str,
     *,
     names: Sequence[str],
     stream_seed: int,
     samples: int,
     log_every: int,
-    bar: "tqdm[Any]",
     processes: int | None = None,
     steer: Steer | None = None,
 ) -> list[CurvePoint]:
     """Train SAEs in place, all on one stream of a toy's activations, by `train_lockstep`.
 
+    A bar named `label` shows the steps, and the mean loss and L0 of the SAEs that one process trains. It is silent
+    where standard error is not a terminal, or where another process shows its own.
+
     Returns:
         The training curves, one point per SAE every `log_every` steps.
 
     Raises:
-        UserError: an SAE diverged, which is called by its name among `names`; or a process was killed.
+        UserError: an SAE diverges; the message has its name, from `names`.
     """
+    with tqdm(total=params.steps(samples), desc=label, unit="step", disable=quiet()) as bar:
 
-    def show(new_steps: int, points: list[CurvePoint]) -> None:
-        bar.update(new_steps)
-        if points:
-            loss, l0 = (sum(column) / len(points) for column in zip(*(point[2:] for point in points), strict=True))
-            bar.set_postfix(loss=f"{loss:.3f}", l0=f"{l0:.2f}", refresh=False)
+        def show(new_steps: int, points: list[CurvePoint]) -> None:
+            bar.update(new_steps)
+            if points:
+                loss, l0 = (sum(column) / len(points) for column in zip(*(point[2:] for point in points), strict=True))
+                bar.set_postfix(loss=f"{loss:.3f}", l0=f"{l0:.2f}", refresh=False)
 
-    try:
-        return train_lockstep(
-            saes,
-            toy.stream(params.batch_size, seeded(stream_seed)),
-            steps=params.steps(samples),
-            lr=params.lr,
-            log_every=log_every,
-            device=pick_device(params.device),
-            processes=processes,
-            on_chunk=show,
-            steer=steer,
-        )
-    except Diverged as stop:
-        raise UserError(f"{names[stop.replica]} {stop.cause}") from stop
-
-
-@contextmanager
-def progress(label: str, steps: int) -> Iterator["tqdm[Any]"]:
-    """A bar with steps per second, time left, and the mean loss and L0 of the SAEs that one process trains.
-
-    It is silent where standard error is not a terminal, or where another process shows its own.
-    """
-    with tqdm(total=steps, desc=label, unit="step", disable=quiet()) as bar:
-        yield bar
+        try:
+            return train_lockstep(
+                saes,
+                toy.stream(params.batch_size, seeded(stream_seed)),
+                steps=params.steps(samples),
+                lr=params.lr,
+                log_every=log_every,
+                device=pick_device(params.device),
+                processes=processes,
+                on_chunk=show,
+                steer=steer,
+            )
+        except Diverged as stop:
+            raise UserError(f"{names[stop.replica]} {stop.cause}") from stop
 
 
 def _train_group(
-    labelled: tuple[Sequence[Cell], str],
-    params: Training,
-    place: Callable[[Cell], Path],
-    experiment: str,
-    processes: int | None,
+    labelled: tuple[Sequence[PlannedSae], str], params: Training, place: Place, experiment: str, processes: int | None
 ) -> None:
-    cells, label = labelled
-    saes, samples = [cell.sae() for cell in cells], cells[0].samples
-    with progress(label, params.steps(samples)) as bar:
-        train_on_toy(
-            saes,
-            cells[0].toy,
-            params,
-            names=[f"{experiment}: {cell.folder}" for cell in cells],
-            stream_seed=cells[0].stream_seed,
-            samples=samples,
-            log_every=100,
-            bar=bar,
-            processes=processes,
-        )
-    for cell, sae in zip(cells, saes, strict=True):
-        save_sae(sae, place(cell))
+    planned, label = labelled
+    saes, first = [one.sae() for one in planned], planned[0]
+    names = [f"{experiment}: {one.folder}" for one in planned]
+    train = partial(train_on_toy, stream_seed=first.stream_seed, samples=first.samples, log_every=100)
+    train(saes, first.toy, params, label, names=names, processes=processes)
+    for one, sae in zip(planned, saes, strict=True):
+        save_sae(sae, place(one))

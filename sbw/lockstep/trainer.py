@@ -18,41 +18,23 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
-from sae_lens import BatchTopKTrainingSAE, JumpReLUTrainingSAE, TrainingSAE
+from sae_lens import TrainingSAE
 from torch import Tensor
 
 from sbw.lockstep.ahead import Chunk, drawn_ahead
 from sbw.lockstep.batchtopk import BatchTopKReplicas
-from sbw.lockstep.jumprelu import JumpReLUReplicas
-from sbw.lockstep.replicas import Diverged, Replicas, StepLog, Trained
+from sbw.lockstep.replicas import Diverged, Replicas, Trained
 from sbw.lockstep.sparse import SparseBatchTopK, is_faster
+from sbw.lockstep.supported import REPLICAS, require_supported
 from sbw.run.processes import can_fork, map_processes, one_thread, processors
-from sbw.saes.schedule import constant
-from sbw.saes.transition import TransitionTrainingSAE
+from sbw.saes.schedule import KSchedule
 
 Stream = Iterator[Float[Tensor, "b d"]]
-"""Activations, a batch at a time; the transpose of a contiguous [d b] is taken without a copy."""
+"""Batches of activations; the transpose of a contiguous [d b] is taken without a copy."""
 
 CHUNK = 25
 """Steps that an SAE takes before the next one's turn: its weights stay in the cache, and the batches remain few."""
 
-_REPLICAS: dict[type, type[Replicas]] = {
-    BatchTopKTrainingSAE: BatchTopKReplicas,
-    JumpReLUTrainingSAE: JumpReLUReplicas,
-    TransitionTrainingSAE: BatchTopKReplicas,
-}
-_SUPPORTED: dict[str, tuple[Any, ...]] = {
-    "apply_b_dec_to_input": (True,),
-    "dtype": ("float32", "float64"),
-    "jumprelu_sparsity_loss_mode": ("tanh",),
-    "jumprelu_ste_to_input": (False,),
-    "normalize_activations": ("none", "expected_average_only_in"),
-    "pre_act_loss_coefficient": (None,),
-    "rescale_acts_by_decoder_norm": (True,),
-    "reshape_activations": ("none",),
-    "use_sparse_activations": (False,),
-}
-_MAY_DIFFER = {"initial_k", "k", "l0_coefficient", "metadata", "ramp_from", "ramp_to"}
 _NORM_BATCHES = 1000  # what SAELens's toy loop estimates the norm of the activations from
 
 
@@ -66,7 +48,7 @@ class CurvePoint(NamedTuple):
     loss: float
     """Mean squared error summed over the width, plus the auxiliary or sparsity loss."""
     l0: float
-    """Active latents a sample in the step's batch."""
+    """Active latents per sample in the step's batch."""
 
 
 Layout = Literal["dense", "sparse"]
@@ -97,26 +79,26 @@ def train_lockstep(
     """Train SAELens SAEs in place, all on the same activations, as `SAETrainer` would train each of them.
 
     Adam (0.9, 0.999) at a constant rate, gradients clipped at norm 1, latents dead after 1,000 steps without firing.
-    Unless steered, an SAE is what its initial weights and the stream make it, whatever trains it and what else.
+    Unless steered, an SAE depends on its initial weights and the stream alone, not on the SAEs or processes beside it.
 
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
-        stream: `steps` batches, and 1,000 before them where the SAEs normalise by the expected norm.
+        stream: `steps` batches, after 1,000 more where the SAEs normalise by the expected norm.
         steps, lr: batches to train on, and Adam's learning rate.
         log_every: steps between two points of the training curves.
         device: where to train.
-        processes: to deal the SAEs out to, beside the one that draws (1: none but this). By default what is fastest.
+        processes: to deal the SAEs out to, beside the one that draws (1: only this one). By default what is fastest.
         layout: of BatchTopK SAEs on a CPU; by default what is faster for each. Changes the result by rounding alone.
-        on_chunk: called now and then with the steps taken and the newest points of the curves: those of all SAEs, or of
-            the ones that the first process trains.
+        on_chunk: called every few steps with their number and the new points of the curves: of all SAEs, or of those
+            that the first process trains.
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
     Raises:
         ValueError: the SAEs differ, have an option that is not supported, or the stream ends too early.
-        Diverged: activations or weights are not finite, or an error grows beyond all measure.
+        Diverged: activations or weights are not finite, or an error grows too large.
         UserError: a process was killed.
     """
-    _refuse_unsupported(saes, steps, steer)
+    require_supported(saes, steps, steered=steer is not None)
     groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
     alone = steer or _steps_at_once(device)
     train = partial(_train, log_every=log_every, steer=steer)
@@ -139,7 +121,8 @@ class _Group:
             for batch in batches:
                 logging = (self.replicas.done + 1) % log_every == 0
                 log = self.replicas.step(batch.to(self.replicas.params.device), logging)
-                points += self._points(log) if log else []
+                for i, values in enumerate(zip(*log, strict=True) if log else ()):
+                    points.append(CurvePoint(self.first + i, self.replicas.done, *values))
         return points
 
     @contextmanager
@@ -148,10 +131,6 @@ class _Group:
             yield
         except Diverged as stop:
             raise Diverged(self.first + stop.replica, stop.cause) from stop
-
-    def _points(self, log: StepLog) -> list[CurvePoint]:
-        step = self.replicas.done
-        return [CurvePoint(self.first + i, step, *values) for i, values in enumerate(zip(*log, strict=True))]
 
 
 @contextmanager
@@ -199,9 +178,8 @@ def _train_at_once(
 ) -> list["_Outcome"]:
     draw, drawn = drawn_ahead(chunks, len(shares))
     first, *others = (partial(train, *share) for share in zip(shares, drawn, strict=True))
-    there, relay = _relayed(on_chunk) if on_chunk else (None, None)
-    first = partial(first, on_chunk=there)
-    tasks: list[Callable[[], Any]] = [draw, first, *others]
+    send, relay = _relayed(on_chunk) if on_chunk else (None, None)
+    tasks: list[Callable[[], Any]] = [draw, partial(first, on_chunk=send), *others]
     return map_processes(lambda task: task(), tasks, len(tasks), meanwhile=relay)[1:]
 
 
@@ -244,28 +222,28 @@ def _train(
 def _set_ks(groups: list[_Group], ks: list[float]) -> None:
     for group in groups:
         assert isinstance(group.replicas, BatchTopKReplicas), "others are refused"
-        group.replicas.schedules = [constant(k) for k in ks[group.first : group.first + len(group.saes)]]
+        group.replicas.schedules = [KSchedule(k, k) for k in ks[group.first : group.first + len(group.saes)]]
 
 
 def _groups(
     saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str, layout: Layout | None
 ) -> list[_Group]:
     if _steps_at_once(device):
-        return [_Group(0, saes, _REPLICAS[type(saes[0])], steps, lr, device)]
+        return [_Group(0, saes, REPLICAS[type(saes[0])], steps, lr, device)]
     return [_Group(i, [sae], _replicas(sae, layout), steps, lr, device) for i, sae in enumerate(saes)]
 
 
 def _replicas(sae: TrainingSAE[Any], layout: Layout | None) -> type[Replicas]:
-    dense = _REPLICAS[type(sae)]
+    dense = REPLICAS[type(sae)]
     if dense is BatchTopKReplicas and (layout == "sparse" or (layout is None and is_faster(sae))):
         return SparseBatchTopK
     return dense
 
 
 def _best_shares(saes: int, processors: int) -> int:
-    """How many processes to deal SAEs out to, beside the one that draws: it takes half as long as training an SAE does.
+    """How many processes to deal SAEs out to, beside the one that draws, which takes half as long as training an SAE.
 
-    One a processor is best where they share evenly; else a few more, whose turns the operating system evens out, at a
+    One per processor is best where they share evenly; else a few more, whose turns the operating system evens out, at a
     price.
     """
 
@@ -287,24 +265,3 @@ def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float:
         total += batch.norm(dim=1).float().sum().item()  # in float32, as SAELens
         rows += len(batch)
     return math.sqrt(sae.cfg.d_in) * rows / total
-
-
-def _refuse_unsupported(saes: Sequence[TrainingSAE[Any]], steps: int, steer: Steer | None) -> None:
-    first = saes[0]
-    if type(first) not in _REPLICAS:
-        allowed = ", ".join(kind.__name__ for kind in _REPLICAS)
-        raise ValueError(f"`saes` must be of one of the classes: {allowed}, got {type(first).__name__}")
-    if steer and type(first) is not BatchTopKTrainingSAE:
-        raise ValueError(f"`steer` sets the k of BatchTopKTrainingSAE, got {type(first).__name__}")
-    for name, value in vars(first.cfg).items():
-        if value not in _SUPPORTED.get(name, (value,)):
-            raise ValueError(f"`{name}` must be one of: {_SUPPORTED[name]}, got {value!r}")
-    if isinstance(first, TransitionTrainingSAE) and first.cfg.training_steps != steps:
-        raise ValueError(f"`training_steps` must be the steps trained ({steps}), got {first.cfg.training_steps}")
-    for sae in saes:
-        if type(sae) is not type(first):
-            raise ValueError(f"`saes` must be of one class, got {type(first).__name__} and {type(sae).__name__}")
-        for name, value in vars(first.cfg).items():
-            other = getattr(sae.cfg, name)
-            if name not in _MAY_DIFFER and other != value:
-                raise ValueError(f"`{name}` must be the same for all SAEs, got {value!r} and {other!r}")

@@ -1,1 +1,1 @@
-"""SAEs: untrained, on disk, and which ones an experiment trains."""
+"""SAEs: untrained, on disk, and those that an experiment trains."""

@@ -1,4 +1,4 @@
-"""SAEs as folders that SAELens reads."""
+"""Reads and writes SAEs as SAELens folders."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,11 @@ from sbw.run.errors import reading, require_finite
 
 
 def save_sae(sae: TrainingSAE[Any], folder: Path) -> None:
-    """Write an SAE as SAELens does for inference: a folder that `SAE.load_from_disk` reads, BatchTopK as JumpReLU."""
-    for weights in sae.parameters():  # safetensors takes no views, such as init_sae_to_match_feature_dict leaves behind
+    """Write an SAE as SAELens does for inference, BatchTopK as JumpReLU; `SAE.load_from_disk` reads the folder."""
+    for weights in sae.parameters():  # safetensors takes no views, which init_sae_to_match_feature_dict leaves
         weights.data = weights.data.contiguous()
     _, config = sae.save_inference_model(folder)
-    # SAELens writes the keys in the order of a set, another one in every process.
+    # SAELens writes the keys in the order of a set, which differs from process to process.
     config.write_text(json.dumps(json.loads(config.read_text()), indent=2, sort_keys=True) + "\n")
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class KSchedule(NamedTuple):
-    """k held at `start`, moved to `end` in a straight line, and held there; a constant where both are equal."""
+    """k is held at `start`, moves to `end` in a straight line, and is held there."""
 
     start: float
     """k at the first step."""
@@ -16,13 +16,8 @@ class KSchedule(NamedTuple):
     """Share of the training after which k stays at `end`."""
 
     def at(self, progress: float) -> float:
-        """K when a share `progress` of the training is done."""
+        """The k when a share `progress` of the training is done."""
         if progress >= self.ramp_to:
             return self.end
         moved = max(0.0, progress - self.ramp_from) / (self.ramp_to - self.ramp_from)
         return self.start + moved * (self.end - self.start)
-
-
-def constant(k: float) -> KSchedule:
-    """The same k throughout."""
-    return KSchedule(k, k)

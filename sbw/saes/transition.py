@@ -7,21 +7,21 @@ from sae_lens import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig, TrainingS
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from typing_extensions import override
 
-from sbw.saes.schedule import KSchedule, constant
+from sbw.saes.schedule import KSchedule
 
 
 @dataclass
 class TransitionTrainingSAEConfig(BatchTopKTrainingSAEConfig):
-    """BatchTopK whose k is held at `initial_k`, moved in a straight line to `k`, and held there.
+    """BatchTopK whose k is held at `initial_k`, moves in a straight line to `k`, and is held there.
 
     The ramp is given in shares of the training, so that a longer training has a longer one.
 
     Raises:
-        ValueError: the shares are out of order, or k would not be reached by the last step.
+        ValueError: the shares are out of order, or k is not `k` at the last step.
     """
 
     initial_k: float = 1
-    """Active latents a sample at the first step."""
+    """Active latents per sample at the first step."""
     ramp_from: float = 0.0
     """Share of the training after which k begins to move."""
     ramp_to: float = 0.5
@@ -33,19 +33,19 @@ class TransitionTrainingSAEConfig(BatchTopKTrainingSAEConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.training_steps < 1:
-            raise ValueError(f"`training_steps` must be those of the whole training, got {self.training_steps}")
+            raise ValueError(f"`training_steps` must be the steps of the whole training, got {self.training_steps}")
         if not 0 <= self.ramp_from < self.ramp_to <= 1:
             raise ValueError(f"0 <= `ramp_from` < `ramp_to` <= 1 must hold, got {self.ramp_from} and {self.ramp_to}")
         last = self.schedule.at((self.training_steps - 1) / self.training_steps)
         if last != self.k:
             raise ValueError(
-                f"k must reach its target {self.k:g} before the last of {self.training_steps} steps, where it is "
-                f"{last:g}: `ramp_to` must be lower, got {self.ramp_to}"
+                f"`ramp_to` must be lower, got {self.ramp_to}: k must be {self.k:g} at the last of "
+                f"{self.training_steps} steps, where it is {last:g}"
             )
 
     @property
     def schedule(self) -> KSchedule:
-        """K as a function of training progress."""
+        """The k as a function of training progress."""
         return KSchedule(self.initial_k, self.k, self.ramp_from, self.ramp_to)
 
     @override
@@ -55,7 +55,7 @@ class TransitionTrainingSAEConfig(BatchTopKTrainingSAEConfig):
 
 
 class TransitionTrainingSAE(BatchTopKTrainingSAE):
-    """A BatchTopK SAE that sets its k anew at every training step; saved for inference as JumpReLU, as BatchTopK is."""
+    """A BatchTopK SAE that sets its k at every training step; it is saved for inference as JumpReLU, like BatchTopK."""
 
     cfg: TransitionTrainingSAEConfig
 
@@ -69,5 +69,5 @@ register_sae_training_class("transition_batchtopk", TransitionTrainingSAE, Trans
 
 
 def schedule_of(sae: TrainingSAE[Any]) -> KSchedule:
-    """An SAE's k over its training: its own throughout, but for those that move it."""
-    return sae.cfg.schedule if isinstance(sae, TransitionTrainingSAE) else constant(sae.cfg.k)
+    """An SAE's k over its training; it is constant unless the SAE moves it."""
+    return sae.cfg.schedule if isinstance(sae, TransitionTrainingSAE) else KSchedule(sae.cfg.k, sae.cfg.k)

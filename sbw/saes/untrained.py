@@ -1,4 +1,4 @@
-"""SAEs as SAELens has them: untrained, true, and as folders on disk."""
+"""Untrained SAEs, and the SAE whose latents are the true features."""
 
 from sae_lens import (
     BatchTopKTrainingSAE,
@@ -23,18 +23,17 @@ def initial_transition_sae(
     schedule: KSchedule, training_steps: int, d_in: int, d_sae: int, seed: int
 ) -> TransitionTrainingSAE:
     """As `initial_sae`, with a k that moves while it trains."""
+    config = TransitionTrainingSAEConfig(
+        d_in=d_in,
+        d_sae=d_sae,
+        k=schedule.end,
+        initial_k=schedule.start,
+        ramp_from=schedule.ramp_from,
+        ramp_to=schedule.ramp_to,
+        training_steps=training_steps,
+    )
     with drawing_from(seeded(seed)):
-        return TransitionTrainingSAE(
-            TransitionTrainingSAEConfig(
-                d_in=d_in,
-                d_sae=d_sae,
-                k=schedule.end,
-                initial_k=schedule.start,
-                ramp_from=schedule.ramp_from,
-                ramp_to=schedule.ramp_to,
-                training_steps=training_steps,
-            )
-        )
+        return TransitionTrainingSAE(config)
 
 
 def initial_jumprelu_sae(
@@ -48,23 +47,22 @@ def initial_jumprelu_sae(
     seed: int,
 ) -> JumpReLUTrainingSAE:
     """An untrained JumpReLU SAE with the tanh sparsity loss, on activations scaled to a mean norm of √d_in."""
+    config = JumpReLUTrainingSAEConfig(
+        d_in=d_in,
+        d_sae=d_sae,
+        l0_coefficient=l0_coefficient,
+        l0_warm_up_steps=warm_up_steps,
+        jumprelu_bandwidth=bandwidth,
+        jumprelu_init_threshold=initial_threshold,
+        jumprelu_sparsity_loss_mode="tanh",
+        normalize_activations="expected_average_only_in",
+    )
     with drawing_from(seeded(seed)):
-        return JumpReLUTrainingSAE(
-            JumpReLUTrainingSAEConfig(
-                d_in=d_in,
-                d_sae=d_sae,
-                l0_coefficient=l0_coefficient,
-                l0_warm_up_steps=warm_up_steps,
-                jumprelu_bandwidth=bandwidth,
-                jumprelu_init_threshold=initial_threshold,
-                jumprelu_sparsity_loss_mode="tanh",
-                normalize_activations="expected_average_only_in",
-            )
-        )
+        return JumpReLUTrainingSAE(config)
 
 
 def true_sae(k: float, features: FeatureDictionary) -> BatchTopKTrainingSAE:
-    """The SAE whose latents are the true features, made to keep k of them a sample."""
+    """The SAE whose latents are the true features, made to keep k of them per sample."""
     sae = initial_sae(k, features.hidden_dim, features.num_features, seed=0)
     init_sae_to_match_feature_dict(sae, features)
     return sae

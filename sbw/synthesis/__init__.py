@@ -1,1 +1,1 @@
-"""Makes toys from params, and says what they are."""
+"""Makes toys from params, and describes them in tables and numbers."""

@@ -1,4 +1,4 @@
-"""From the laws that params name to a toy: every one of them is SAELens's, but for the paper's correlations."""
+"""Makes a toy from the laws in the params: all are SAELens's except the paper's correlations."""
 
 import random
 import sys
@@ -62,11 +62,12 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
         key: its name, for messages.
 
     Raises:
-        UserError: a law is refused, by SAELens in most cases; the message names the key.
+        UserError: a law is refused, mostly by SAELens; the message names the key.
     """
     config, low_rank = _config(params, key), _low_rank(params, key)
     with _naming(key):
-        features = _features(params)
+        orthogonal = orthogonal_initializer(params.orthogonalization_steps, show_progress=sys.stderr.isatty())
+        features = FeatureDictionary(params.num_features, params.d_in, initializer=orthogonal, seed=params.seed)
         model = SyntheticModel(config, feature_dict=features, correlation_matrix=low_rank)
     toy = Toy(features, model.activation_generator, model)
     with _naming(f"{key}.correlation"):
@@ -80,8 +81,8 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
 def random_correlation_matrix(num_features: int, params: RandomCorrelation) -> Float[Tensor, "f f"]:
     """The paper's random correlations: a share of the pairs zero, a share of the rest positive, strengths uniform.
 
-    Draws in the order of the paper's public code (pairs, then a strength a pair, the positive ones first), so that seed
-    42 names the same matrix; SAELens's own generator shuffles the signs in between and so names another. Where the
+    Draws in the order of the paper's public code (pairs, then one strength per pair, the positive ones first), so that
+    seed 42 gives the same matrix; SAELens's own generator shuffles the signs in between and gives another. Where the
     matrix is not positive definite its eigenvalues are clipped at 1e-6 and the unit diagonal is restored, by SAELens.
     """
     draw = random.Random(params.seed)
@@ -101,31 +102,23 @@ def _matrix_of_pairs(num_features: int, params: PairCorrelation) -> Float[Tensor
     matrix = create_correlation_matrix_from_correlations(num_features, named)
     for (i, j), rho in named.items():
         if abs(matrix[i, j].item() - rho) > 1e-6:  # SAELens clips eigenvalues, which changes pairs
-            raise ValueError(f"no features have all of these correlations; of {i} and {j} it makes {matrix[i, j]:.3g}")
+            raise ValueError(f"no features have all of these correlations: that of {i} and {j} is {matrix[i, j]:.3g}")
     return matrix
-
-
-def _require_probabilities(rates: Float[Tensor, " f"]) -> None:
-    if not ((rates > 0) & (rates <= 1)).all():
-        least, most = rates.aminmax()
-        raise ValueError(f"its probabilities must lie above 0 and not above 1, got {least:.9g} to {most:.9g}")
-
-
-def _features(params: ToyParams) -> FeatureDictionary:
-    orthogonal = orthogonal_initializer(params.orthogonalization_steps, show_progress=sys.stderr.isatty())
-    return FeatureDictionary(params.num_features, params.d_in, initializer=orthogonal, seed=params.seed)
 
 
 def _config(params: ToyParams, key: str) -> SyntheticModelConfig:
     with _naming(f"{key}.firing"):
         firing = _firing(params.firing)
-        _require_probabilities(firing.generate(params.num_features, params.seed))
+        rates = firing.generate(params.num_features, params.seed)
+        if not ((rates > 0) & (rates <= 1)).all():
+            least, most = rates.aminmax()
+            raise ValueError(f"its probabilities must lie above 0 and not above 1, got {least:.9g} to {most:.9g}")
     with _naming(f"{key}.magnitude"):
         magnitude = _magnitude(params.magnitude)
     with _naming(f"{key}.hierarchy"):
         hierarchy = HierarchyConfig.from_dict(params.hierarchy.model_dump()) if params.hierarchy else None
         if hierarchy:
-            generate_hierarchy(params.num_features, hierarchy, params.seed)  # refuses what only the trees show
+            generate_hierarchy(params.num_features, hierarchy, params.seed)  # refuses what only the trees reveal
     correlation = params.correlation
     return SyntheticModelConfig(
         num_features=params.num_features,

@@ -1,4 +1,4 @@
-"""What a toy is, as tables and numbers.
+"""A toy's tables and statistics.
 
 Shapes: f features, b samples.
 """
@@ -23,13 +23,11 @@ from sbw.synthesis.superposition import superposition
 from sbw.toy.model import Toy, true_l0
 
 MOST_PAIRED = 2048
-"""Features of a toy up to which its correlations are a table: four million rows."""
+"""Most features of a toy with a table of correlations: four million rows."""
 FEATURES = pa.schema(
     [
         column("feature", pa.int64(), "index of the feature"),
-        column(
-            "firing_probability", pa.float64(), "probability that the feature is active, before a hierarchy silences it"
-        ),
+        column("firing_probability", pa.float64(), "probability that the feature is active, before any hierarchy"),
         column("firing_rate", pa.float64(), "share of the evaluation sample in which it is active"),
         column("mean_magnitude", pa.float64(), "mean activation of the feature when it fires, before the ReLU"),
         column("std_magnitude", pa.float64(), "standard deviation of that activation"),
@@ -45,7 +43,7 @@ CORRELATIONS = pa.schema(
 
 
 def feature_table(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> pd.DataFrame:
-    """A row a feature, with the columns of `FEATURES`, rates being those of a sample."""
+    """One row per feature, with the columns of `FEATURES`; the rates are those of the sample."""
     columns = (
         range(toy.features.num_features),
         toy.activations.firing_probabilities.double(),
@@ -57,7 +55,7 @@ def feature_table(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> pd.DataFrame:
 
 
 def correlation_table(toy: Toy) -> pd.DataFrame:
-    """A row an ordered pair of features, with the columns of `CORRELATIONS`; none above MOST_PAIRED features."""
+    """One row per ordered pair of features, with the columns of `CORRELATIONS`; none above MOST_PAIRED features."""
     of_all = toy.features.num_features
     matrix = _correlation_matrix(toy) if of_all <= MOST_PAIRED else torch.zeros(0, 0)
     i, j = torch.cartesian_prod(torch.arange(len(matrix)), torch.arange(len(matrix))).T
@@ -66,8 +64,8 @@ def correlation_table(toy: Toy) -> pd.DataFrame:
 
 
 def toy_stats(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> dict[str, Any]:
-    """The toy in numbers: true L0, measured on a sample; the sum of the firing probabilities, from which a hierarchy
-    and magnitudes below 0 take; and SAELens's statistics of the correlations and of the features' superposition."""
+    """The true L0, measured on a sample; the sum of the firing probabilities, which is greater where there are a
+    hierarchy or magnitudes below 0; and SAELens's statistics of the correlations and of the features' superposition."""
     return {
         "true_l0": true_l0(feature_acts),
         "sum_of_firing_probabilities": toy.activations.firing_probabilities.double().sum().item(),

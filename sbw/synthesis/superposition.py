@@ -1,4 +1,4 @@
-"""How much feature vectors overlap: SAELens's `compute_superposition_stats`, in blocks instead of feature by feature.
+"""How much feature vectors overlap: SAELens's `compute_superposition_stats`, in blocks of features.
 
 Shapes: f features, d width of the activations.
 """
@@ -17,12 +17,12 @@ _BLOCK = 1024
 
 
 class Superposition(NamedTuple):
-    """The |cosines| of each feature vector with the others, averaged."""
+    """Means of the |cosines| of each feature vector with the others."""
 
     mean_abs_cos_sim: float
     """Mean over the pairs."""
     mean_max_abs_cos_sim: float
-    """Mean over features of the greatest of each."""
+    """Mean over features of each one's greatest."""
     mean_percentile_abs_cos_sim: dict[int, float]
     """Mean over features of each one's percentiles."""
 

@@ -1,4 +1,4 @@
-"""Seeds and generators: every draw in this package is from a generator that was handed in."""
+"""Seeds and generators: every draw in this package is from a generator passed in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import torch
 
 
 def seeded(seed: int) -> torch.Generator:
-    """A CPU generator at the start of the stream that `seed` names."""
+    """A CPU generator seeded with `seed`."""
     return torch.Generator().manual_seed(seed)
 
 
@@ -15,7 +15,7 @@ def seeded(seed: int) -> torch.Generator:
 def drawing_from(generator: torch.Generator) -> Iterator[None]:
     """Let library code that only knows torch's global CPU generator draw from `generator` instead.
 
-    `generator` moves on as if it had been drawn from, and the global generator is left as it was.
+    `generator` advances as if it had been drawn from, and the global generator is unchanged.
     """
     outside = torch.get_rng_state()
     torch.set_rng_state(generator.get_state())

@@ -1,4 +1,4 @@
-"""A toy model: known features, sparse and correlated, embedded in a space that an SAE is trained on.
+"""A toy model: known features, sparse and correlated, embedded in the space that an SAE is trained on.
 
 Shapes: f features, d width of the activations, b batch.
 """
@@ -22,7 +22,7 @@ from sbw.run.errors import reading, require_finite
 from sbw.toy.generators import drawing_from, seeded
 
 MASSIVE = 4096
-"""Features from which on a stream takes SAELens's sparse tensors: at 16,384 a batch is embedded ten times as fast."""
+"""Features from which a stream takes SAELens's sparse tensors: at 16,384 it embeds a batch ten times as fast."""
 _MODEL = "synthetic_model"
 
 
@@ -33,10 +33,10 @@ class Toy:
     features: FeatureDictionary
     activations: ActivationGenerator
     model: SyntheticModel | None
-    """SAELens's model of both; None where a matrix says how each two are correlated: it has no law for that."""
+    """SAELens's model of both; None where a full matrix has the correlations: SAELens has no law for that."""
 
     def stream(self, batch_size: int, generator: torch.Generator) -> Iterator[Float[Tensor, "b d"]]:
-        """Activations of fresh samples, a batch at a time, for ever.
+        """Batches of the activations of new samples, without end.
 
         The same as `embed(sample(batch_size, generator))`, draw for draw. Each batch is the transpose of a contiguous
         [d b], the layout that training wants.
@@ -59,7 +59,7 @@ class Toy:
         return self.features(feature_acts)
 
     def _sparse(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
-        if self.activations.modify_activations is not None:  # SAELens's hierarchies draw otherwise on sparse tensors
+        if self.activations.modify_activations is not None:  # SAELens's hierarchies draw differently on sparse tensors
             return self.sample(rows, generator).to_sparse()
         activations = copy(self.activations)
         activations.use_sparse_tensors = True
@@ -84,28 +84,21 @@ class Toy:
 
 @dataclass(frozen=True)
 class Sample:
-    """The fixed evaluation sample: what the features do and what an SAE sees of it."""
+    """The fixed evaluation sample: the features' activations and the activations that an SAE sees."""
 
     feature_acts: Float[Tensor, "b f"]
     activations: Float[Tensor, "b d"]
 
 
 def with_correlations(toy: Toy, matrix: Float[Tensor, "f f"]) -> Toy:
-    """The toy with its features correlated as the matrix says, and no longer as anything else did."""
-    acts = toy.activations
-    return _assemble(
-        toy.features.feature_vectors.detach(),
-        acts.firing_probabilities,
-        acts.mean_firing_magnitudes,
-        acts.std_firing_magnitudes,
-        matrix,
-    )
+    """The toy with its features correlated by the matrix alone."""
+    return _assemble(**_tensors(toy, matrix))
 
 
 def with_hub(toy: Toy, rho: float) -> Toy:
-    """The toy with feature 0 correlated by `rho` with every other feature, and those with each other not at all.
+    """The toy with feature 0 correlated by `rho` with every other feature, and no other correlation.
 
-    A hair is taken off rho, since the greatest possible one, 1 / √(f − 1), has no Cholesky factor.
+    `rho` is lowered by 1e-5 of itself, since the greatest possible one, 1 / √(f − 1), has no Cholesky factor.
     """
     matrix = torch.eye(toy.features.num_features)
     matrix[0, 1:] = matrix[1:, 0] = rho * (1 - 1e-5)
@@ -113,25 +106,27 @@ def with_hub(toy: Toy, rho: float) -> Toy:
 
 
 def true_l0(feature_acts: Float[Tensor, "b f"]) -> float:
-    """Mean number of features with an activation above 0, a sample."""
+    """Mean number of features with an activation above 0 per sample."""
     return (feature_acts > 0).sum(dim=1).double().mean().item()
 
 
 def save_toy(toy: Toy, folder: Path) -> None:
-    """Write a toy: as a folder `synthetic_model` that SAELens's `SyntheticModel.load_from_disk` reads where it can be
-    such, else as `toy.safetensors`.
+    """Write a toy: its SAELens model, if it has one, as a folder that `SyntheticModel.load_from_disk` reads, else
+    `toy.safetensors`.
     """
-    if toy.model is None:
-        save_file(_tensors(toy), folder / "toy.safetensors")
-    else:
+    matrix = toy.activations.correlation_matrix
+    if toy.model:
         toy.model.save(folder / _MODEL)
+    else:
+        assert matrix is not None, "a toy without a model has a matrix"
+        save_file(_tensors(toy, matrix), folder / "toy.safetensors")
 
 
 def load_toy(folder: Path) -> Toy:
     """Read the toy that `save_toy` wrote.
 
     Raises:
-        FileNotFoundError, UserError: a file is missing, is not readable, or is of no toy that can be drawn from.
+        FileNotFoundError, UserError: a file is missing or not readable, or the toy cannot be sampled.
     """
     path = folder / _MODEL if (folder / _MODEL).is_dir() else folder / "toy.safetensors"
     with reading(path, "toy"):
@@ -159,16 +154,15 @@ def _read_model(folder: Path) -> Toy:
     return Toy(model.feature_dict, model.activation_generator, model)
 
 
-def _tensors(toy: Toy) -> dict[str, Tensor]:
-    """What `_assemble` makes the toy from."""
+def _tensors(toy: Toy, matrix: Float[Tensor, "f f"]) -> dict[str, Tensor]:
+    """The arguments of `_assemble`."""
     acts = toy.activations
-    assert acts.correlation_matrix is not None, "what has no model has a matrix"
     return {
         "feature_vectors": toy.features.feature_vectors.detach(),
         "firing_probabilities": acts.firing_probabilities,
         "mean_magnitudes": acts.mean_firing_magnitudes,
         "std_magnitudes": acts.std_firing_magnitudes,
-        "correlation_matrix": acts.correlation_matrix,
+        "correlation_matrix": matrix,
     }
 
 
@@ -193,7 +187,7 @@ def _assemble(
 
 
 def _quiet() -> "warnings.catch_warnings[None]":
-    return warnings.catch_warnings(category=UserWarning, action="ignore")  # torch says that sparse tensors are young
+    return warnings.catch_warnings(category=UserWarning, action="ignore")  # torch warns that sparse tensors are in beta
 
 
 def _embed(vectors: Float[Tensor, "f d"], feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:

@@ -13,20 +13,20 @@ def main(params: Validation, name: str) -> None:
 
     import torch
 
-    from sbw.lockstep.toys import train_cells
+    from sbw.lockstep.toys import train_planned
     from sbw.metrics.tables import Subject, evaluate, save_tables
     from sbw.saes.disk import load_sae
-    from sbw.saes.experiments.grid import cells
+    from sbw.saes.experiments.grid import plan
     from sbw.synthesis.laws import build_toy
     from sbw.toy.generators import seeded
     from sbw.toy.model import Sample
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy = build_toy(params.toys[name], f"toys.{name}")
-    planned = cells(params.grid(name), training, toy)
+    planned = plan(params.grid(name), training, toy)
     with TemporaryDirectory() as folder:
-        train_cells(planned, training, lambda cell: Path(folder, cell.folder), name)
-        subjects = [Subject(load_sae(Path(folder, cell.folder)), "validation", name, cell.keys) for cell in planned]
+        train_planned(planned, training, lambda sae: Path(folder, sae.folder), name)
+        subjects = [Subject(load_sae(Path(folder, sae.folder)), "validation", name, sae.keys) for sae in planned]
     feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
     tables = evaluate(subjects, toy, Sample(feature_acts, toy.embed(feature_acts)), bins=None)
     with whole_folder(Path("data/validation", name)) as folder:

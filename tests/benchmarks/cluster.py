@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def measure(folder: Path, sizes: list[int], s3: bool) -> None:
-    """Print the seconds of each command, a line a size."""
+    """Print the seconds of each command, one line per size."""
     print(f"{'cells':>8}{'status':>10}{'a cell: repro':>15}{'… all there':>13}{'push':>8}{'head: last repro':>18}")
     with s3_server() if s3 else nullcontext("") as endpoint:
         for cells in sizes:
@@ -199,7 +199,7 @@ def project(root: Path, cells: int, cmd: str, url: str, endpoint: str = "") -> C
 
 @contextmanager
 def cluster(names: list[str]) -> Iterator[Machines]:
-    """Machines of a processor each, on the loopback address."""
+    """Machines of one processor each, on the loopback address."""
     machines = Machines(Path(tempfile.mkdtemp(prefix="ray", dir="/tmp")))
     try:
         machines.start(names[0], "127.0.0.2", "--head", "--port", "0", "--include-dashboard=false")

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.crossover
 
-Milliseconds a step of one SAE on one processor in both layouts, in turn, by the SAE's shape and its density k / d_sae;
-`sbw.lockstep.sparse.is_faster` is to name the faster one.
+Milliseconds per step of one SAE on one processor in both layouts, in turn, by its shape and its density k / d_sae;
+`sbw.lockstep.sparse.is_faster` should name the faster one.
 """
 
 import argparse

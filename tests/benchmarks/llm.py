@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.llm
 
-Microseconds of processor time a token, on one thread, of a BatchTopK SAE of the params' size on activations of no
-meaning; rounds of both, in turn, and the medians over the rounds.
+Microseconds of processor time per token, on one thread, of a BatchTopK SAE of the params' size on random
+activations; rounds of both, in turn, and the medians over the rounds.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> None:
             times[name].append(1e6 * _seconds(partial(measure, params, activations)) / len(activations))
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, median in medians.items():
-        print(f"{name:10}{median:8.0f} us a token{medians['SAELens'] / median:8.2f} x SAELens's speed")
+        print(f"{name:10}{median:8.0f} us per token{medians['SAELens'] / median:8.2f} x SAELens's speed")
 
 
 def saelens(params: LlmTraining, activations: Tensor) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.lockstep
 
-Milliseconds a step and SAE, data generation included, on the main toy at k = 11; rounds of both, in turn, and the
+Milliseconds per step and SAE, data generation included, on the main toy at k = 11; rounds of both, in turn, and the
 medians over the rounds, since machines drift. The floor is the five matrix products of a step, on as many processes as
 the trainer uses.
 """
@@ -45,21 +45,21 @@ def main() -> None:
         for name, measure in subjects.items():
             times[name].append(1e3 * measure())
     medians = {name: statistics.median(values) for name, values in times.items()}
-    print(f"\n{'':16}{'ms a step and SAE':>20}{'x faster than SAELens':>24}{'x the GEMM floor':>20}")
+    print(f"\n{'':16}{'ms per step and SAE':>20}{'x faster than SAELens':>24}{'x the GEMM floor':>20}")
     for name, median in medians.items():
         faster, above = medians["SAELens"] / median, median / medians["GEMM floor"]
         print(f"{name:16}{median:20.3f}{faster:24.1f}{above:20.2f}")
 
 
 def saelens(toy: Toy, steps: int) -> float:
-    """Seconds a step of SAELens's loop."""
+    """Seconds per step of SAELens's loop."""
     sae = initial_sae(K, toy.features.hidden_dim, 50, seed=0)
     with drawing_from(seeded(0)):
         return _seconds(lambda: train_toy_sae(sae, toy.features, toy.activations, steps * BATCH, BATCH, LR)) / steps
 
 
 def lockstep(toy: Toy, steps: int, replicas: int) -> float:
-    """Seconds a step and SAE of the lockstep trainer."""
+    """Seconds per step and SAE of the lockstep trainer."""
     saes = [initial_sae(K, toy.features.hidden_dim, 50, seed) for seed in range(replicas)]
     train = partial(train_lockstep, saes, toy.stream(BATCH, seeded(0)), steps=steps, lr=LR)
     return _seconds(train) / steps / replicas
@@ -67,19 +67,19 @@ def lockstep(toy: Toy, steps: int, replicas: int) -> float:
 
 def gemm_floor(toy: Toy, steps: int) -> float:
     """Seconds of a step's five matrix products, shared among the processors."""
-    d, h = toy.features.hidden_dim, 50
-    workers = processors()
+    d, workers = toy.features.hidden_dim, processors()
+    return _seconds(lambda: map_processes(lambda _: multiply(d, 50, steps), range(workers))) / steps / workers
 
-    def multiply(_: int) -> None:
-        wide, narrow, weights = torch.zeros(d, BATCH), torch.zeros(h, BATCH), torch.zeros(h, d)
-        for _ in range(steps):
-            torch.mm(weights, wide, out=narrow)
-            torch.mm(weights.T, narrow, out=wide)
-            torch.mm(weights, wide, out=narrow)
-            torch.mm(narrow, wide.T, out=weights)
-            torch.mm(narrow, wide.T, out=weights)
 
-    return _seconds(lambda: map_processes(multiply, range(workers))) / steps / workers
+def multiply(d: int, h: int, steps: int) -> None:
+    """Take the five matrix products of so many steps."""
+    wide, narrow, weights = torch.zeros(d, BATCH), torch.zeros(h, BATCH), torch.zeros(h, d)
+    for _ in range(steps):
+        torch.mm(weights, wide, out=narrow)
+        torch.mm(weights.T, narrow, out=wide)
+        torch.mm(weights, wide, out=narrow)
+        torch.mm(narrow, wide.T, out=weights)
+        torch.mm(narrow, wide.T, out=weights)
 
 
 def _seconds(function: Callable[[], object]) -> float:

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.sizes
 
-Milliseconds a step and SAE, data generation included, of SAELens's `SyntheticSAERunner` and `train_toy_sae` and of the
+Milliseconds per step and SAE, with data generation, of SAELens's `SyntheticSAERunner` and `train_toy_sae` and of the
 lockstep trainer, on one toy of each size: as many latents as features, Zipf firing rates, correlations of low rank, k
 the true L0. Each is measured in a process of its own, in turn, and the median over rounds is taken. The GEMM limit is
 the five matrix products of a step, shared among the processors: what a trainer that multiplies all latents cannot beat.
@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from sae_lens import BatchTopKTrainingSAE, LoggingConfig
 from sae_lens.synthetic import SyntheticSAERunner, SyntheticSAERunnerConfig, train_toy_sae
 
@@ -28,6 +27,7 @@ from sbw.saes.untrained import initial_sae
 from sbw.synthesis.laws import build_toy
 from sbw.toy.generators import drawing_from, seeded
 from sbw.toy.model import Toy
+from tests.benchmarks.lockstep import multiply
 
 BATCH, LR = 1024, 3e-4
 WIDTHS = {50: 100, 200: 128, 1024: 256, 16384: 768}
@@ -48,19 +48,19 @@ def main() -> None:
     if arguments.one:
         print(*measured(arguments.one, arguments.features[0]))
         return
-    print(f"{'features':>8}  {'':20}{'ms a step and SAE':>18}{'x train_toy_sae':>17}{'of the limit':>14}{'GB':>7}")
+    print(f"{'features':>8}  {'':20}{'ms per step, SAE':>18}{'x train_toy_sae':>17}{'of the limit':>14}{'GB':>7}")
     for features in arguments.features:
         _report(features, arguments.rounds)
 
 
 def measured(subject: str, features: int) -> tuple[float, float]:
-    """Milliseconds a step and SAE, and the most memory the process and its children held, each, in GB."""
+    """Milliseconds per step and SAE, and the most memory the process and its children held, each, in GB."""
     toy, steps = _toy(features), STEPS[features]
     k, d = round(toy.activations.firing_probabilities.sum().item()), WIDTHS[features]
     run: dict[str, Callable[[], object]] = {
         "SyntheticSAERunner": partial(_runner, toy, initial_sae(k, d, features, 0), steps),
         "train_toy_sae": partial(_toy_loop, toy, initial_sae(k, d, features, 0), steps),
-        "GEMM limit": partial(map_processes, lambda _: _multiply(d, features, steps), range(processors())),
+        "GEMM limit": partial(map_processes, lambda _: multiply(d, features, steps), range(processors())),
     }
     count = int(subject.split()[1]) if subject in LOCKSTEP else 1
     saes = [initial_sae(k, d, features, seed) for seed in range(count if subject in LOCKSTEP else 0)]
@@ -117,15 +117,6 @@ def _runner(toy: Toy, sae: BatchTopKTrainingSAE, steps: int) -> None:
 def _toy_loop(toy: Toy, sae: BatchTopKTrainingSAE, steps: int) -> None:
     with drawing_from(seeded(0)):
         train_toy_sae(sae, toy.features, toy.activations, steps * BATCH, BATCH, LR)
-
-
-def _multiply(d: int, h: int, steps: int) -> None:
-    wide, narrow, weights = torch.zeros(d, BATCH), torch.zeros(h, BATCH), torch.zeros(h, d)
-    for _ in range(steps):
-        for _ in range(2):
-            torch.mm(weights, wide, out=narrow)
-            torch.mm(weights.T, narrow, out=wide)
-        torch.mm(narrow, wide.T, out=weights)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What experiments train, a kind a file: `cells` takes the experiment's params and its toy, and says which SAEs."""
+"""What experiments train, one file per kind: `plan` says which SAEs, from the experiment's params and its toy."""

@@ -3,17 +3,17 @@
 from functools import partial
 
 from sbw.params.training import Grid, Sweep, Training
-from sbw.saes.experiments.cell import Cell
+from sbw.saes.experiments.planned import PlannedSae
 from sbw.saes.untrained import initial_sae, true_sae
 from sbw.toy.model import Toy
 
 
-def cells(params: Grid | Sweep, training: Training, toy: Toy) -> list[Cell]:
-    """The grid's SAEs: of one stream where their initial weights differ, else each seed of a stream of its own."""
+def plan(params: Grid | Sweep, training: Training, toy: Toy) -> list[PlannedSae]:
+    """The grid's SAEs: on one stream where their initial weights differ, else on one stream per seed."""
     from_truth = isinstance(params, Grid) and params.start == "truth"
     width = toy.features.hidden_dim
     return [
-        Cell(
+        PlannedSae(
             keys={"k": k, "seed": seed},
             sae=partial(true_sae, k, toy.features)
             if from_truth

@@ -3,13 +3,13 @@
 from functools import partial
 
 from sbw.params.training import JumpReLU, Training
-from sbw.saes.experiments.cell import Cell
+from sbw.saes.experiments.planned import PlannedSae
 from sbw.saes.untrained import initial_jumprelu_sae
 from sbw.toy.model import Toy
 
 
-def cells(params: JumpReLU, training: Training, toy: Toy) -> list[Cell]:
-    """An SAE a coefficient and seed."""
+def plan(params: JumpReLU, training: Training, toy: Toy) -> list[PlannedSae]:
+    """One SAE per coefficient and seed."""
     make = partial(
         initial_jumprelu_sae,
         bandwidth=params.bandwidth,
@@ -19,7 +19,7 @@ def cells(params: JumpReLU, training: Training, toy: Toy) -> list[Cell]:
         d_sae=params.d_sae,
     )
     return [
-        Cell(
+        PlannedSae(
             keys={"l0_coefficient": coefficient, "seed": seed},
             sae=partial(make, coefficient, seed=seed),
             toy=toy,

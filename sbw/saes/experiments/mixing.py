@@ -3,16 +3,16 @@
 from functools import partial
 
 from sbw.params.training import Mixing, Training
-from sbw.saes.experiments.cell import Cell
+from sbw.saes.experiments.planned import PlannedSae
 from sbw.saes.untrained import true_sae
 from sbw.toy.model import Toy, with_hub
 
 
-def cells(params: Mixing, training: Training, toy: Toy) -> list[Cell]:
-    """An SAE a correlation, k and seed; since all start alike, each seed is of a stream of its own."""
+def plan(params: Mixing, training: Training, toy: Toy) -> list[PlannedSae]:
+    """One SAE per correlation, k and seed; since all start alike, each seed has a stream of its own."""
     toys = {rho: with_hub(toy, rho) for rho in params.rhos}
     return [
-        Cell(
+        PlannedSae(
             keys={"rho": rho, "k": k, "seed": seed},
             sae=partial(true_sae, k, toy.features),
             toy=toys[rho],

@@ -3,16 +3,16 @@
 from functools import partial
 
 from sbw.params.training import Training, Transition
-from sbw.saes.experiments.cell import Cell
+from sbw.saes.experiments.planned import PlannedSae
 from sbw.saes.schedule import KSchedule
 from sbw.saes.untrained import initial_transition_sae
 from sbw.toy.model import Toy
 
 
-def cells(params: Transition, training: Training, toy: Toy) -> list[Cell]:
-    """An SAE a ramp and seed."""
+def plan(params: Transition, training: Training, toy: Toy) -> list[PlannedSae]:
+    """One SAE per ramp and seed."""
     return [
-        Cell(
+        PlannedSae(
             keys={"initial_k": ramp.initial_k, "k": ramp.k, "samples": ramp.samples, "seed": seed},
             sae=partial(
                 initial_transition_sae,

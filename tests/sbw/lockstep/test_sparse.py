@@ -1,16 +1,13 @@
-"""The layout that goes by the active latents: when it is chosen, and that it changes nothing but rounding."""
+"""The sparse layout: when it is chosen, and that it changes only rounding."""
 
 import pytest
 import torch
 
-from sbw.lockstep import trainer
-from sbw.lockstep.batchtopk import BatchTopKReplicas
-from sbw.lockstep.jumprelu import JumpReLUReplicas
-from sbw.lockstep.sparse import DENSITY, SparseBatchTopK, is_faster
+from sbw.lockstep.sparse import DENSITY, is_faster
 from sbw.saes.schedule import KSchedule
 from sbw.saes.untrained import initial_transition_sae
 from sbw.toy.model import Toy
-from tests.sbw.lockstep.trainers import SAE, batches, batchtopk, jumprelu, largest_difference, trained_in_lockstep
+from tests.sbw.lockstep.trainers import SAE, batches, batchtopk, largest_difference, trained_in_lockstep
 
 
 @pytest.mark.parametrize(
@@ -27,16 +24,11 @@ from tests.sbw.lockstep.trainers import SAE, batches, batchtopk, jumprelu, large
 )
 def test_few_active_latents_of_a_large_sae_are_faster(sae: SAE, faster: bool) -> None:
     assert is_faster(sae) == faster
-    assert trainer._replicas(sae, None) is (SparseBatchTopK if faster else BatchTopKReplicas)
 
 
 def test_it_is_not_chosen_where_torch_has_no_sparse_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert not is_faster(batchtopk(10, 512, d_in=128))
-
-
-def test_jumprelu_has_one_layout() -> None:
-    assert trainer._replicas(jumprelu(), "sparse") is JumpReLUReplicas
 
 
 def test_the_same_bytes_each_time_and_whatever_trains_beside_it(toy: Toy) -> None:

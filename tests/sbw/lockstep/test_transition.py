@@ -59,9 +59,9 @@ def test_saelens_saves_and_loads_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ramp_to": 1.0}, "k must reach its target 11 before the last of 60 steps, where it is"),
+        ({"ramp_to": 1.0}, "`ramp_to` must be lower, got 1.0: k must be 11 at the last of 60 steps"),
         ({"ramp_from": 0.8, "ramp_to": 0.7}, "`ramp_from` < `ramp_to`"),
-        ({"training_steps": 0}, "`training_steps` must be those of the whole training, got 0"),
+        ({"training_steps": 0}, "`training_steps` must be the steps of the whole training, got 0"),
     ],
 )
 def test_a_schedule_that_does_not_end_is_refused(options: dict[str, Any], message: str) -> None:

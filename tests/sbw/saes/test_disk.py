@@ -8,11 +8,9 @@ from sae_lens import SAE
 
 from sbw.lockstep.device import pick_device
 from sbw.run.errors import UserError
-from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_sae, true_sae
-from sbw.synthesis.laws import build_toy
-from tests.conftest import ROOT
+from sbw.toy.model import Toy
 
 
 def test_weights_are_the_seeds_alone() -> None:
@@ -35,8 +33,7 @@ def test_saved_sae_is_anyones_saelens_folder(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_true_sae_can_be_saved_and_has_the_features(tmp_path: Path) -> None:
-    toy = build_toy(load_params(ROOT).toys["main"])
+def test_true_sae_can_be_saved_and_has_the_features(toy: Toy, tmp_path: Path) -> None:
     save_sae(true_sae(11, toy.features), tmp_path)
     torch.testing.assert_close(load_sae(tmp_path).W_dec.data, toy.features.feature_vectors.data)
 

@@ -1,8 +1,8 @@
-"""k over the training."""
+"""The k of a schedule over the training."""
 
 import pytest
 
-from sbw.saes.schedule import KSchedule, constant
+from sbw.saes.schedule import KSchedule
 
 
 def test_holds_ramps_and_holds() -> None:
@@ -12,7 +12,3 @@ def test_holds_ramps_and_holds() -> None:
 
 def test_goes_up_too_and_from_the_start_to_the_end_by_default() -> None:
     assert [KSchedule(2, 12).at(p) for p in (0, 0.5, 1)] == [2, 7, 12]
-
-
-def test_constant_is() -> None:
-    assert [constant(1.8).at(p) for p in (0, 0.3, 1)] == [1.8, 1.8, 1.8]

@@ -1,4 +1,4 @@
-"""A feature below another fires only where that does, in every sample, and as often and as strongly as is said."""
+"""A feature below another fires only where that does, in every sample, with the rate and strength of its law."""
 
 import pytest
 import torch

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
@@ -56,11 +57,6 @@ def assert_rates(fired: Tensor, expected: Tensor) -> None:
     """Each within five standard errors of what it should be."""
     error = (expected * (1 - expected) / len(fired)).sqrt()
     assert ((fired.double().mean(0) - expected).abs() <= FIVE_SIGMA * error).all()
-
-
-@pytest.fixture(scope="module")
-def toy() -> Toy:
-    return build_toy(load_params(ROOT).toys["main"])
 
 
 @pytest.fixture(scope="module")
@@ -165,57 +161,57 @@ def test_more_features_than_dimensions_overlap_less_where_made_orthogonal() -> N
     assert overlap(200) == pytest.approx(least, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("laws", "message"),
-    [
-        (
-            {"firing": {"law": "linear", "max": 0.4, "min": 0.0}},
-            "`toys.tried.firing` was refused: Must have 0 < min_prob <= max_prob <= 1",
-        ),
-        (
-            {"hierarchy": TREES | {"mutually_exclusive_min_depth": 2, "mutually_exclusive_max_depth": 1}},
-            "`toys.tried.hierarchy` was refused: mutually_exclusive_max_depth must be >= ",
-        ),
-        (
-            {"firing": {"law": "zipf", "max": 0.5, "min": 0.1, "exponent": 1e-9}},
-            "`toys.tried.firing` was refused: its probabilities must lie above 0 and not above 1, got nan to nan",
-        ),
-        (
-            {"magnitude": {"law": "constant", "mean": 1e39, "std": 0.1}},
-            "`toys.tried` was refused: ",
-        ),
-        (
-            {"hierarchy": {"total_root_nodes": 3, "branching_factor": [6, 2], "max_depth": 1}},
-            "`toys.tried.hierarchy` was refused: branching_factor[0] must be <= branching_factor[1]",
-        ),
-        (
-            {"correlation": {"law": "low_rank", "rank": 25, "scale": 0.1, "seed": 0}},
-            "`correlation.rank` must be at most `num_features` (24), got 25",
-        ),
-        (
-            {"correlation": {"law": "pairs", "pairs": [(0, 1, 0.9), (1, 2, 0.9), (0, 2, -0.9)]}},
-            "`toys.tried.correlation` was refused: no features have all of these correlations; of 0 and 1 it makes 0.5",
-        ),
-        (
-            {"correlation": {"law": "pairs", "pairs": [(0, 1, 0.5), (0, 1, 0.2)]}},
-            "`correlation.pairs[1]` names 0 and 1 again",
-        ),
-        (
-            {"correlation": {"law": "pairs", "pairs": [(0, 24, 0.5)]}},
-            "`correlation.pairs[0]` must name two features of 0 to 23, the lower one first, got 0 and 24",
-        ),
-        (
-            {"correlation": {"law": "pairs", "pairs": [(1, 0, 0.5)]}},
-            "`correlation.pairs[0]` must name two features of 0 to 23, the lower one first, got 1 and 0",
-        ),
-        (
-            {"correlation": {"law": "random", **CORRELATIONS["random"]}, "hierarchy": TREES},
-            "`correlation.law` must be 'none' or 'low_rank' where there is a `hierarchy`, got 'random'",
-        ),
-    ],
-)
-def test_refusals_name_the_key(laws: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=re.escape(message)):
+def _pairs(*pairs: tuple[int, int, float]) -> dict[str, Any]:
+    return {"correlation": {"law": "pairs", "pairs": list(pairs)}}
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"firing": {"law": "linear", "max": 0.4, "min": 0.0}}, ".firing` was refused: Must have 0 < min_prob <= max_prob"),
+    (
+        {"firing": {"law": "zipf", "max": 0.5, "min": 0.1, "exponent": 1e-9}},
+        ".firing` was refused: its probabilities must lie above 0 and not above 1, got nan to nan",
+    ),
+    ({"magnitude": {"law": "constant", "mean": 1e39, "std": 0.1}}, "` was refused: "),
+    (
+        {"hierarchy": TREES | {"mutually_exclusive_min_depth": 2, "mutually_exclusive_max_depth": 1}},
+        ".hierarchy` was refused: mutually_exclusive_max_depth must be >= ",
+    ),
+    (
+        {"hierarchy": {"total_root_nodes": 3, "branching_factor": [6, 2], "max_depth": 1}},
+        ".hierarchy` was refused: branching_factor[0] must be <= branching_factor[1]",
+    ),
+    (
+        _pairs((0, 1, 0.9), (1, 2, 0.9), (0, 2, -0.9)),
+        ".correlation` was refused: no features have all of these correlations: that of 0 and 1 is 0.5",
+    ),
+]
+MISFITS: list[tuple[dict[str, Any], str]] = [
+    (
+        {"correlation": {"law": "low_rank", "rank": 25, "scale": 0.1, "seed": 0}},
+        "`correlation.rank` must be at most `num_features` (24), got 25",
+    ),
+    (_pairs((0, 1, 0.5), (0, 1, 0.2)), "`correlation.pairs[1]` names 0 and 1 again"),
+    (
+        _pairs((0, 24, 0.5)),
+        "`correlation.pairs[0]` must name two features of 0 to 23, the lower one first, got 0 and",
+    ),
+    (_pairs((1, 0, 0.5)), "`correlation.pairs[0]` must name two features of 0 to 23, the lower one first, got 1 and 0"),
+    (
+        {"correlation": {"law": "random", **CORRELATIONS["random"]}, "hierarchy": TREES},
+        "`correlation.law` must be 'none' or 'low_rank' where there is a `hierarchy`, got 'random'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("laws", "message"), REFUSED)
+def test_laws_that_are_refused_name_the_key(laws: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"`toys.tried{message}")):
+        toy_of(**laws)
+
+
+@pytest.mark.parametrize(("laws", "message"), MISFITS)
+def test_params_that_do_not_fit_together_name_the_key(laws: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
         toy_of(**laws)
 
 

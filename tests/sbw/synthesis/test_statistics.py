@@ -6,18 +6,10 @@ import pytest
 import torch
 from sae_lens.synthetic import compute_correlation_matrix_stats
 
-from sbw.run.loading import load_params
-from sbw.synthesis.laws import build_toy
 from sbw.synthesis.statistics import MOST_PAIRED, correlation_table, feature_table, toy_stats
 from sbw.toy.generators import seeded
 from sbw.toy.model import Toy, true_l0
-from tests.conftest import ROOT
 from tests.sbw.synthesis.test_laws import CORRELATIONS, TREES, copula, toy_of
-
-
-@pytest.fixture(scope="module")
-def toy() -> Toy:
-    return build_toy(load_params(ROOT).toys["main"])
 
 
 def test_true_l0_is_the_papers(toy: Toy) -> None:
@@ -38,11 +30,11 @@ def test_tables_say_what_the_toy_is(toy: Toy) -> None:
 
 
 @pytest.mark.parametrize("law", CORRELATIONS)
-def test_correlations_are_told_for_every_law(law: str) -> None:
+def test_correlations_are_tabulated_for_every_law(law: str) -> None:
     tried = toy_of(correlation={"law": law, **CORRELATIONS[law]})
     matrix = copula(tried)
-    told = torch.tensor(correlation_table(tried)["correlation"].to_numpy()).float().view(24, 24)
-    torch.testing.assert_close(told, matrix, atol=1e-6, rtol=0)
+    table = torch.tensor(correlation_table(tried)["correlation"].to_numpy()).float().view(24, 24)
+    torch.testing.assert_close(table, matrix, atol=1e-6, rtol=0)
     stats = toy_stats(tried, tried.sample(100, seeded(0)))["correlation"]
     assert stats == pytest.approx(asdict(compute_correlation_matrix_stats(matrix)), abs=1e-6)
 

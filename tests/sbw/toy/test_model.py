@@ -18,29 +18,6 @@ WEAK = {"law": "constant", "mean": 0.5, "std": 0.5}
 FOLDED = {"law": "folded_normal", "mean": 1.0, "spread": 0.3, "std": 0.1}
 
 
-@pytest.fixture(scope="module")
-def toy() -> Toy:
-    return build_toy(load_params(ROOT).toys["main"])
-
-
-def test_features_fire_as_often_and_as_strongly_as_asked(toy: Toy) -> None:
-    acts = toy.sample(200_000, seeded(1))
-    fired = acts > 0
-    torch.testing.assert_close(fired.float().mean(0), toy.activations.firing_probabilities, atol=0.006, rtol=0)
-    assert acts[fired].mean().item() == pytest.approx(1, abs=0.002)
-    assert acts[fired].std().item() == pytest.approx(0.15, abs=0.002)
-
-
-def test_positively_correlated_features_fire_together(toy: Toy) -> None:
-    matrix = toy.activations.correlation_matrix
-    assert matrix is not None
-    fired = (toy.sample(200_000, seeded(2)) > 0).float()
-    observed = torch.corrcoef(fired.T)
-    upper = torch.triu_indices(50, 50, offset=1)
-    together = torch.corrcoef(torch.stack([matrix[*upper], observed[*upper]]))[0, 1]
-    assert together > 0.95
-
-
 def test_a_sample_is_its_generators_alone(toy: Toy) -> None:
     torch.rand(3)
     first = toy.sample(100, seeded(5))
@@ -49,16 +26,14 @@ def test_a_sample_is_its_generators_alone(toy: Toy) -> None:
     assert not torch.equal(first, toy.sample(100, seeded(6)))
 
 
-def test_draws_what_saelens_draws(toy: Toy) -> None:
-    with drawing_from(seeded(7)):
-        expected = SyntheticActivationIterator(toy.features, toy.activations, batch_size=64).next_batch()
-    assert torch.equal(toy.embed(toy.sample(64, seeded(7))), expected)
-
-
-def test_stream_draws_what_sample_draws(toy: Toy) -> None:
-    stream, generator = toy.stream(64, seeded(7)), seeded(7)
+def test_samples_and_streams_are_what_saelens_draws(toy: Toy) -> None:
+    iterator = SyntheticActivationIterator(toy.features, toy.activations, batch_size=64)
+    stream, generator, theirs = toy.stream(64, seeded(7)), seeded(7), seeded(7)
     for _ in range(3):
-        torch.testing.assert_close(next(stream), toy.embed(toy.sample(64, generator)))
+        with drawing_from(theirs):
+            expected = iterator.next_batch()
+        assert torch.equal(toy.embed(toy.sample(64, generator)), expected)
+        torch.testing.assert_close(next(stream), expected)
 
 
 def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:

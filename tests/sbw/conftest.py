@@ -1,4 +1,4 @@
-"""The toy that the trainer's tests train on."""
+"""The main toy, which many tests stand on."""
 
 import pytest
 

@@ -11,15 +11,15 @@ from sbw.toy.model import Toy
 
 
 @dataclass(frozen=True)
-class Cell:
-    """An SAE that an experiment trains: what it is known by, how it begins, and on what it is trained."""
+class PlannedSae:
+    """An SAE that an experiment trains: its keys, its initial weights and its training data."""
 
     keys: dict[str, float]
-    """Its keys in tables, by column; its folder is named after those."""
+    """Its keys in tables, by column; its folder is named after them."""
     sae: Callable[[], TrainingSAE[Any]]
     """Makes the untrained SAE."""
     toy: Toy
-    """The toy whose activations it is trained on; cells that share it and the two below are trained together."""
+    """The toy whose activations it is trained on; SAEs that share it and the two below are trained together."""
     stream_seed: int
     """Seed of those activations."""
     samples: int
@@ -27,5 +27,5 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """Where among its experiment's SAEs it is kept."""
+        """Its folder among its experiment's SAEs."""
         return folder_of(self.keys)
