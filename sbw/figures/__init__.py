@@ -1,1 +1,1 @@
-"""Figures: data frames in, a matplotlib figure out. One figure a file: `TABLES` names what `draw` takes."""
+"""Figures: data frames in, a matplotlib figure out. One figure per file: `TABLES` names what `draw` takes."""

@@ -1,4 +1,4 @@
-"""How much of feature 0 gets into the latents of the other features."""
+"""The mixing of feature 0 into the latents of the other features."""
 
 from itertools import cycle
 
@@ -15,7 +15,7 @@ SIZE = (3.3, 2.2)  # inches
 
 def draw(mixing: pd.DataFrame) -> Figure:
     """Signed mixing, mean over an SAE's latents and range of the seeds: against the correlation, or at several k
-    against k, a line a correlation."""
+    against k, a line per correlation."""
     table = series.mixing(mixing)
     figure = new_figure(*SIZE)
     axes = figure.subplots()

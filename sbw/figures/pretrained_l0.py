@@ -1,4 +1,4 @@
-"""The L0 of public SAEs, a histogram a model."""
+"""The L0 of public SAEs, a histogram per model."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def draw(saes: pd.DataFrame, *, bins: int) -> Figure:
     """A panel of `bins` bins per model with a selected SAE, mean and median marked, on one logarithmic L0 axis.
 
     Raises:
-        ValueError: no SAE is selected.
+        UserError: no SAE is selected.
     """
     chosen = public(saes)
     models = [(str(model), panel["l0"]) for model, panel in chosen.groupby("model")]
@@ -27,7 +27,7 @@ def draw(saes: pd.DataFrame, *, bins: int) -> Figure:
     for axes, (model, l0) in zip(grid, models, strict=True):
         _histogram(axes, model, l0, edges)
     grid[0].legend(loc="best", handlelength=1.2)
-    name_axes(figure, "L0: active latents a token (log scale)", "SAEs")
+    name_axes(figure, "L0: active latents per token (log scale)", "SAEs")
     figure.suptitle(f"L0 of {len(chosen)} public SAEs of {len(models)} models, median {chosen['l0'].median():g}")
     return figure
 

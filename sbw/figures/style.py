@@ -20,7 +20,7 @@ PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#f
 BLUE, ORANGE, RED = (PALETTE[i] for i in (0, 1, 3))
 """Data, what it is compared with, and the true L0."""
 GREY = "0.4"
-"""Where to look from: zero, random directions, a limit. Dark enough for a name in small type."""
+"""Reference lines: zero, random directions, a limit. Dark enough for labels in small type."""
 BAR_ROOM = (0.7, 0.3)
 """Inches for a colour bar beside panels and for the title above."""
 C_DEC, S_N = r"$c_\mathrm{dec}$", r"$s_n^\mathrm{dec}$"
@@ -60,7 +60,7 @@ _RC: Any = {
 }
 # Of heatmaps, which are rasters in the vector: fine enough for cells of the same size.
 _DPI = 300
-# A date in the metadata would change the bytes, and with them everything that DVC thinks depends on the figure.
+# A date in the metadata would change the bytes, and with them everything that depends on the figure.
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
