@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sbw.figures.series import public
-from sbw.figures.style import BLUE, ORANGE, name_axes, panels, short
+from sbw.figures.style import BLUE, ORANGE, name_axes, panels, shortened
 
 TABLES = ["l0"]
 COLUMNS, PANEL = 4, (1.7, 1.35)  # inches
@@ -41,6 +41,5 @@ def _histogram(axes: Axes, model: str, l0: pd.Series, edges: np.ndarray) -> None
     axes.minorticks_off()
     axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
-    axes.set_title(
-        f"{short(model.rpartition('/')[2])} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6
-    )
+    name = shortened(model.rpartition("/")[2])
+    axes.set_title(f"{name} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6)

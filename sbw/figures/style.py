@@ -76,7 +76,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def short(name: str, longest: int = 28) -> str:
+def shortened(name: str, longest: int = 28) -> str:
     """A name from outside as a figure can show it: cut where it is long, and no mathematics."""
     return (name if len(name) <= longest else f"{name[: longest - 1]}…").replace("$", r"\$")
 
@@ -174,7 +174,7 @@ def cosine_curves(figure: Figure, saes: pd.DataFrame) -> None:
         mark_true_l0(axes, curve, label=True)
         axes.set_xlabel("L0 (k)")
         axes.set_ylabel(rf"mean |cosine|, {side} ($c_\mathrm{{{name[2:]}}}$)")
-    figure.suptitle(f"Pairwise cosine similarity of latents; {spread(table['seeds'].max())}")
+    figure.suptitle(f"Pairwise cosine similarity of latents; {spread_name(table['seeds'].max())}")
 
 
 def seeds(count: int) -> str:
@@ -182,7 +182,7 @@ def seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def spread(count: int) -> str:
+def spread_name(count: int) -> str:
     """What a band over so many seeds shows, in words."""
     return f"mean and range of {seeds(count)}" if count > 1 else seeds(count)
 

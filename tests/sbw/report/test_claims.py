@@ -289,7 +289,7 @@ MISSING: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"experiments.mixing_l0.ks": [1.8]},
         {
             "mixing at L0 = 2.0": "experiments.mixing_l0 has no k of 2, or no |rho| ≥ 0.2",
-            "the lower L0, the more mixing": "experiments.mixing_l0 has not two k from 1.7 to 2, or no |rho| ≥ 0.2",
+            "the lower L0, the more mixing": "experiments.mixing_l0 has no two k from 1.7 to 2, or no |rho| ≥ 0.2",
         },
     ),
     (

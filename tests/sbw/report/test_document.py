@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from sbw.params import Params
 from sbw.report.claims import all_claims
 from sbw.report.document import document, escape, table
-from sbw.report.numbers import knobs
+from sbw.report.numbers import yaml_lines
 from sbw.report.results import Results
 from sbw.report.words import fixed, listed, ranges, spread
 from tests.sbw.report.tables import PARAMS, results
@@ -202,7 +202,7 @@ def test_lists_and_ranges_read_well() -> None:
 
 
 def test_params_are_lines() -> None:
-    assert knobs(PARAMS, ["toys.five", "training.lr"])[4:] == [
+    assert yaml_lines(PARAMS, ["toys.five", "training.lr"])[4:] == [
         "toys.five.firing: {law: linear, max: 0.4, min: 0.4}",
         "toys.five.magnitude: {law: constant, std: 0.15, mean: 1}",
         "toys.five.correlation: {law: none}",
