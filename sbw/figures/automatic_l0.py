@@ -10,7 +10,7 @@ SIZE = (6.8, 2.4)  # inches
 
 
 def draw(path: pd.DataFrame) -> Figure:
-    """L0 and c_dec against the training step, a line a start, with the true L0."""
+    """L0 and c_dec against the training step, a line per start, with the true L0."""
     figure = new_figure(*SIZE)
     left, right = figure.subplots(1, 2, sharex=True)
     for color, (start, of_start) in zip(PALETTE, path.groupby("start"), strict=False):

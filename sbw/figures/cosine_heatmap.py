@@ -10,7 +10,7 @@ SIZE = (6.8, 3.2)  # inches
 
 
 def draw(cosines: pd.DataFrame, saes: pd.DataFrame) -> Figure:
-    """Encoder and decoder heatmaps, a row a latent, reordered so that a latent's matched feature is on the diagonal."""
+    """Encoder and decoder heatmaps, a row per latent, reordered with matched features on the diagonal."""
     sae = saes.iloc[0]
     figure = new_figure(*SIZE)
     for axes, side in zip(figure.subplots(1, 2), ["encoder", "decoder"], strict=True):

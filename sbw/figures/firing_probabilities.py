@@ -10,7 +10,7 @@ SIZE = (3.3, 2.0)  # inches
 
 
 def draw(features: pd.DataFrame) -> Figure:
-    """A bar a feature; in the title their sum, and the true L0, which a hierarchy makes another."""
+    """A bar per feature; the title has their sum and the true L0, which is less where there is a hierarchy."""
     figure = new_figure(*SIZE)
     axes = figure.subplots()
     axes.bar(features["feature"], features["firing_probability"], color=BLUE, width=0.8)

@@ -1,4 +1,4 @@
-"""Why s_n^dec is least at the right L0: mixing widens both parts of the decoder projections."""
+"""Why s_n^dec has its minimum at the right L0: mixing widens both parts of the decoder projections."""
 
 import numpy as np
 from matplotlib.axes import Axes

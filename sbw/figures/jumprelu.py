@@ -14,7 +14,7 @@ _KEYS = ["l0_coefficient", "seed"]
 
 
 def draw(saes: pd.DataFrame, projections: pd.DataFrame) -> Figure:
-    """c_dec, s_n^dec and the coefficient against the L0 that came out, a dot an SAE, and a rule at the true L0."""
+    """c_dec, s_n^dec and the coefficient against the L0 that came out, a dot per SAE, and a rule at the true L0."""
     trained = saes[saes["variant"] == "trained"]
     n = _nearest_n(projections)
     s_n = projections.loc[(projections["variant"] == "trained") & (projections["n"] == n), [*_KEYS, "s_n"]]

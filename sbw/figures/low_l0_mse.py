@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.series import over_seeds
-from sbw.figures.style import BLUE, ORANGE, interval, new_figure, spread
+from sbw.figures.style import BLUE, ORANGE, interval, new_figure, spread_name
 
 TABLES = ["saes"]
 SIZE = (3.3, 2.2)  # inches
@@ -19,7 +19,7 @@ def draw(saes: pd.DataFrame, *, ks: list[float]) -> Figure:
     axes = figure.subplots()
     table = over_seeds(saes, "mse", "variant", "k").set_index("k")
     trained, truth = (table[table["variant"] == variant].loc[ks] for variant in ("trained", "truth"))
-    _bars(axes, -_WIDTH / 2, trained, BLUE, f"trained ({spread(trained['seeds'].max())})")
+    _bars(axes, -_WIDTH / 2, trained, BLUE, f"trained ({spread_name(trained['seeds'].max())})")
     _bars(axes, _WIDTH / 2, truth, ORANGE, "true features")
     axes.set_xticks(range(len(ks)), labels=[f"k = {k:g}" for k in ks])
     axes.set_ylabel("mean squared error")

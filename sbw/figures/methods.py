@@ -1,4 +1,4 @@
-"""How the metrics that tell an L0 are drawn where they are side by side."""
+"""The colours, lines and labels of the metrics, for figures that draw them side by side."""
 
 from sbw.figures.style import BLUE, GREY, ORANGE
 
@@ -9,4 +9,4 @@ LINES = {
     "s_n": (ORANGE, ":", "$s_n$"),
     "mcc": ("black", "--", "1 − MCC"),
 }
-"""How each metric is drawn: colour, line, label."""
+"""By metric: colour, line, label."""

@@ -1,4 +1,4 @@
-"""Where each metric points on toys that are less like the paper's."""
+"""The curves of each metric on toys that are less like the paper's."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,12 +21,12 @@ def draw(curves: pd.DataFrame, recommended: pd.DataFrame) -> Figure:
     figure, grid = panels(len(toys), COLUMNS, PANEL, room=(0.0, 0.5), sharey=True)
     for axes, toy in zip(grid, toys, strict=True):
         of_toy = curves[curves["toy"] == toy]
-        said = recommended[recommended["toy"] == toy].set_index("method")
+        of_method = recommended[recommended["toy"] == toy].set_index("method")
         for metric, rows_of_metric in of_toy.groupby("metric"):
             _line(axes, str(metric), rows_of_metric)
-        _recommended(axes, said.loc["combined"])
+        _recommended(axes, of_method.loc["combined"])
         mark_true_l0(axes, of_toy, label=toy == toys[0])
-        axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, said))
+        axes.set(xscale="log", ylim=(-0.05, 1.05), title=_title(toy, of_method))
         axes.xaxis.set_major_formatter("{x:g}")
     below = f"L0; the recommended one is a grey line in its {interval_name(recommended)}"
     name_axes(figure, below, "metric, scaled to its range")
@@ -42,14 +42,14 @@ def _line(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
     axes.plot(means["l0"], scaled, style, color=color, label=label, linewidth=0.9)
 
 
-def _recommended(axes: Axes, said: pd.Series) -> None:
-    if pd.notna(said["l0"]):
-        axes.axvspan(said["low"], said["high"], color=GREY, alpha=0.2, linewidth=0)
-        axes.axvline(said["l0"], color=GREY, linewidth=0.8)
+def _recommended(axes: Axes, row: pd.Series) -> None:
+    if pd.notna(row["l0"]):
+        axes.axvspan(row["low"], row["high"], color=GREY, alpha=0.2, linewidth=0)
+        axes.axvline(row["l0"], color=GREY, linewidth=0.8)
 
 
-def _title(toy: str, said: pd.DataFrame) -> str:
-    combined = said.loc["combined"]
+def _title(toy: str, of_method: pd.DataFrame) -> str:
+    combined = of_method.loc["combined"]
     named: str = "none named" if pd.isna(combined["l0"]) else f"{combined['l0']:.3g} named"
     size = f"{combined['num_features']} features"
     return f"{toy}: {size}\n{named}, {combined['true_l0']:.3g} true"

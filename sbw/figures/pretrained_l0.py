@@ -1,4 +1,4 @@
-"""The L0 of public SAEs, a histogram a model."""
+"""The L0 of public SAEs, a histogram per model."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sbw.figures.series import public
-from sbw.figures.style import BLUE, ORANGE, name_axes, panels, short
+from sbw.figures.style import BLUE, ORANGE, name_axes, panels, shortened
 
 TABLES = ["l0"]
 COLUMNS, PANEL = 4, (1.7, 1.35)  # inches
@@ -17,7 +17,7 @@ def draw(saes: pd.DataFrame, *, bins: int) -> Figure:
     """A panel of `bins` bins per model with a selected SAE, mean and median marked, on one logarithmic L0 axis.
 
     Raises:
-        ValueError: no SAE is selected.
+        UserError: no SAE is selected.
     """
     chosen = public(saes)
     models = [(str(model), panel["l0"]) for model, panel in chosen.groupby("model")]
@@ -27,7 +27,7 @@ def draw(saes: pd.DataFrame, *, bins: int) -> Figure:
     for axes, (model, l0) in zip(grid, models, strict=True):
         _histogram(axes, model, l0, edges)
     grid[0].legend(loc="best", handlelength=1.2)
-    name_axes(figure, "L0: active latents a token (log scale)", "SAEs")
+    name_axes(figure, "L0: active latents per token (log scale)", "SAEs")
     figure.suptitle(f"L0 of {len(chosen)} public SAEs of {len(models)} models, median {chosen['l0'].median():g}")
     return figure
 
@@ -41,6 +41,5 @@ def _histogram(axes: Axes, model: str, l0: pd.Series, edges: np.ndarray) -> None
     axes.minorticks_off()
     axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
-    axes.set_title(
-        f"{short(model.rpartition('/')[2])} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6
-    )
+    name = shortened(model.rpartition("/")[2])
+    axes.set_title(f"{name} (n = {len(l0)})\nmean {l0.mean():.1f}, median {l0.median():g}", fontsize=6)

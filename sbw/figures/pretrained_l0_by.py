@@ -15,10 +15,10 @@ _LIMIT = 100
 
 
 def draw(saes: pd.DataFrame) -> Figure:
-    """A dot an SAE by layer, width and site, where its ids say; a dash at the median of each group of two or more.
+    """A dot per SAE by layer, width and site, where its ids have them; a dash at the median of each group above one.
 
     Raises:
-        ValueError: no SAE is selected.
+        UserError: no SAE is selected.
     """
     chosen = selected(saes)
     figure = new_figure(*SIZE)
@@ -41,7 +41,7 @@ def draw(saes: pd.DataFrame) -> Figure:
 
 def _strip(axes: Axes, group: pd.Series, l0: pd.Series, name: str, *, reach: float) -> None:
     known = pd.DataFrame({"x": group.astype(float), "l0": l0}).dropna()
-    # SAEs of one group often share an L0: moved aside, but the same way each time.
+    # SAEs of one group often share an L0: they are moved aside, by the same draw each time.
     aside = np.random.default_rng(0).uniform(-0.75 * reach, 0.75 * reach, len(known))
     axes.plot(known["x"] + aside, known["l0"], ".", color=BLUE, alpha=0.35, markersize=3, markeredgewidth=0)
     groups = known.groupby("x")["l0"]

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures import series
-from sbw.figures.style import S_N, band, mark_true_l0, name_axes, panels, spread
+from sbw.figures.style import S_N, band, mark_true_l0, name_axes, panels, spread_name
 
 TABLES = ["projections", "saes"]
 COLUMNS, PANEL = 4, (1.7, 1.3)  # inches
@@ -19,5 +19,5 @@ def draw(projections: pd.DataFrame, saes: pd.DataFrame, *, ns: list[int]) -> Fig
         mark_true_l0(axes, table, label=n == ns[0])
         axes.set_title(f"n = {n}")
     name_axes(figure, "L0 (k)", f"decoder projection {S_N}")
-    figure.suptitle(f"nth decoder projection over the sweep; {spread(table['seeds'].max())}")
+    figure.suptitle(f"nth decoder projection over the sweep; {spread_name(table['seeds'].max())}")
     return figure

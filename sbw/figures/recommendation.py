@@ -27,20 +27,20 @@ def _metric_panel(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
     means = rows.groupby("setting")[["l0", "value"]].mean().sort_values("l0")
     axes.plot(rows["l0"], rows["value"], "o", color=BLUE, markersize=2, markeredgewidth=0, alpha=0.5)
     axes.plot(means["l0"], means["value"], color=BLUE)
-    said = rows.iloc[0]
-    if pd.notna(said["recommended"]):
-        axes.axvspan(said["low"], said["high"], color=GREY, alpha=0.25)
-        axes.axvline(said["recommended"], color=GREY)
+    row = rows.iloc[0]
+    if pd.notna(row["recommended"]):
+        axes.axvspan(row["low"], row["high"], color=GREY, alpha=0.25)
+        axes.axvline(row["recommended"], color=GREY)
     mark_true_l0(axes, rows, label=True)
     n = metric.removeprefix("w_")
-    axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"), title=_title(said))
+    axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"), title=_title(row))
     axes.set_ylim(bottom=min(0, rows["value"].min()))
 
 
-def _title(said: pd.Series) -> str:
-    if pd.isna(said["recommended"]):
-        return str(said["verdict"])
-    return f"{said['verdict']}: {said['recommended']:.1f} ({said['low']:.1f}–{said['high']:.1f})"
+def _title(row: pd.Series) -> str:
+    if pd.isna(row["recommended"]):
+        return str(row["verdict"])
+    return f"{row['verdict']}: {row['recommended']:.1f} ({row['low']:.1f}–{row['high']:.1f})"
 
 
 def _sensitivity_panel(axes: Axes, sensitivity: pd.DataFrame, metrics: list[str], curves: pd.DataFrame) -> None:

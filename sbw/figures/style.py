@@ -20,7 +20,7 @@ PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#f
 BLUE, ORANGE, RED = (PALETTE[i] for i in (0, 1, 3))
 """Data, what it is compared with, and the true L0."""
 GREY = "0.4"
-"""Where to look from: zero, random directions, a limit. Dark enough for a name in small type."""
+"""Reference lines: zero, random directions, a limit. Dark enough for labels in small type."""
 BAR_ROOM = (0.7, 0.3)
 """Inches for a colour bar beside panels and for the title above."""
 C_DEC, S_N = r"$c_\mathrm{dec}$", r"$s_n^\mathrm{dec}$"
@@ -60,7 +60,7 @@ _RC: Any = {
 }
 # Of heatmaps, which are rasters in the vector: fine enough for cells of the same size.
 _DPI = 300
-# A date in the metadata would change the bytes, and with them everything that DVC thinks depends on the figure.
+# A date in the metadata would change the bytes, and with them everything that depends on the figure.
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -76,7 +76,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def short(name: str, longest: int = 28) -> str:
+def shortened(name: str, longest: int = 28) -> str:
     """A name from outside as a figure can show it: cut where it is long, and no mathematics."""
     return (name if len(name) <= longest else f"{name[: longest - 1]}…").replace("$", r"\$")
 
@@ -174,7 +174,7 @@ def cosine_curves(figure: Figure, saes: pd.DataFrame) -> None:
         mark_true_l0(axes, curve, label=True)
         axes.set_xlabel("L0 (k)")
         axes.set_ylabel(rf"mean |cosine|, {side} ($c_\mathrm{{{name[2:]}}}$)")
-    figure.suptitle(f"Pairwise cosine similarity of latents; {spread(table['seeds'].max())}")
+    figure.suptitle(f"Pairwise cosine similarity of latents; {spread_name(table['seeds'].max())}")
 
 
 def seeds(count: int) -> str:
@@ -182,7 +182,7 @@ def seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def spread(count: int) -> str:
+def spread_name(count: int) -> str:
     """What a band over so many seeds shows, in words."""
     return f"mean and range of {seeds(count)}" if count > 1 else seeds(count)
 

@@ -1,4 +1,4 @@
-"""The usual curve, sparsity against reconstruction, and how it misleads."""
+"""The usual curve: sparsity against reconstruction."""
 
 import pandas as pd
 from matplotlib.figure import Figure

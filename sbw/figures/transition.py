@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BAR_ROOM, cosine_bar, cosine_panel, panels, spread
+from sbw.figures.style import BAR_ROOM, cosine_bar, cosine_panel, panels, spread_name
 
 TABLES = ["cosines", "saes"]
 COLUMNS, PANEL = 3, (2.03, 2.3)  # inches
@@ -24,7 +24,7 @@ def draw(cosines: pd.DataFrame, saes: pd.DataFrame) -> Figure:
     cosine_bar(figure, grid, shrink=0.8)
     true_l0, seed = trained[["true_l0", "seed"]].iloc[0]
     and_then = "; " if len(ramps) > 1 else "\n"
-    stated = spread(trained["seed"].nunique())
+    stated = spread_name(trained["seed"].nunique())
     figure.suptitle(f"Decoders of seed {seed:g}, true L0 = {true_l0:.2f}{and_then}MCC: {stated}")
     return figure
 

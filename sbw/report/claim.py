@@ -38,6 +38,10 @@ class Tolerance(NamedTuple):
         """Whether the number is so."""
         return bool(self.test(value))
 
+    def judge(self, what: str, paper: str, ours: str, value: float) -> Claim:
+        """A claim that holds where the value is so."""
+        return Claim(what, paper, ours, self.words, self.holds(value))
+
 
 def limit(words: str) -> Tolerance:
     """`< 0.95`, `> 0.95` or `≥ 0.95`."""
@@ -63,20 +67,20 @@ def untested(what: str, paper: str, tolerance: str, reason: str) -> Claim:
 
 def of_one(what: str, paper: str, value: float, digits: int, tolerance: Tolerance) -> Claim:
     """A claim about one number."""
-    return Claim(what, paper, fixed(value, digits), tolerance.words, tolerance.holds(value))
+    return tolerance.judge(what, paper, fixed(value, digits), value)
 
 
 def of_mean(
     what: str, paper: str, values: "pd.Series[Any]", digits: int, tolerance: Tolerance, reason: str = ""
 ) -> Claim:
-    """A claim about a mean over seeds; `reason` says why there may be no value."""
+    """A claim about a mean over seeds; `reason` is why there may be no value."""
     if values.empty:
         return untested(what, paper, tolerance.words, reason)
-    return Claim(what, paper, spread(values, digits), tolerance.words, tolerance.holds(values.mean()))
+    return tolerance.judge(what, paper, spread(values, digits), values.mean())
 
 
 def mse_below_truth(what: str, paper: str, saes: pd.DataFrame, k: float, reason: str) -> Claim:
-    """The trained SAEs of a k have less MSE than the true features; `reason` says why there may be no such k."""
+    """The trained SAEs of a k have less MSE than the true features; `reason` is why there may be no such k."""
     mse, true, tolerance = trained(saes, k)["mse"], truth(saes).get(k), "trained < true features"
     if mse.empty or true is None:
         return untested(what, paper, tolerance, reason)
@@ -85,9 +89,9 @@ def mse_below_truth(what: str, paper: str, saes: pd.DataFrame, k: float, reason:
 
 
 def around(key: str, ks: "pd.Series[Any]") -> str:
-    """Why a minimum at about RIGHT_K would mean nothing: there are not k below, at and above it."""
-    there = (ks < RIGHT_K - 1).any() and ks.between(RIGHT_K - 1, RIGHT_K + 1).any() and (ks > RIGHT_K + 1).any()
-    return "" if there else f"{key} has no values below {RIGHT_K - 1}, from there to {RIGHT_K + 1}, and above"
+    """Why a minimum at about RIGHT_K would mean nothing: there are no values of k below, at or above it."""
+    enough = (ks < RIGHT_K - 1).any() and ks.between(RIGHT_K - 1, RIGHT_K + 1).any() and (ks > RIGHT_K + 1).any()
+    return "" if enough else f"{key} has no values below {RIGHT_K - 1}, from there to {RIGHT_K + 1}, and above"
 
 
 def minimum(saes: pd.DataFrame, column: str, where: str, reason: str) -> Claim:
@@ -96,12 +100,11 @@ def minimum(saes: pd.DataFrame, column: str, where: str, reason: str) -> Claim:
     if reason:
         return untested(what, paper, tolerance.words, reason)
     by_k = rows.groupby("k")[column].mean()
-    k, by_seed = float(by_k.idxmin()), [of_one.set_index("k")[column].idxmin() for _, of_one in groups(rows, "seed")]
-    ours = f"{of_k(k, by_seed, len(by_seed))}; {column} {fixed(by_k.min(), 4)}"
-    return Claim(what, paper, ours, tolerance.words, tolerance.holds(k))
+    k, by_seed = float(by_k.idxmin()), [of_seed.set_index("k")[column].idxmin() for _, of_seed in groups(rows, "seed")]
+    return tolerance.judge(what, paper, f"{of_k(k, by_seed, len(by_seed))}; {column} {fixed(by_k.min(), 4)}", k)
 
 
 def of_k(k: float, by_seed: list[Any], seeds: int) -> str:
-    """A k that the mean over seeds points to, and the least and greatest that single seeds do."""
+    """The k of the mean over seeds, with the least and greatest of single seeds."""
     single = f"{short(min(by_seed))} to {short(max(by_seed))} by single seeds, " if seeds > 1 else ""
     return f"{short(k)} ({single}{count(seeds, 'seed')})"

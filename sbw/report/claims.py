@@ -1,6 +1,6 @@
 """Every claim of the report, by section, and those about the sweep.
 
-A claim is judged by the mean over the seeds, unless it is about each of them.
+A claim is judged by the mean over the seeds, unless it is about each seed.
 """
 
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def _sweep(results: Results) -> list[Claim]:
     for k, ns in runs:
         by_seed = [floor(of_one) for _, of_one in groups(rows[rows["n"].isin(ns)], "seed", "n")]
         ours = of_k(k, by_seed, rows["seed"].nunique())
-        minima.append(Claim(f"{what}{ranges(ns)}", paper, ours, tolerance.words, tolerance.holds(k)))
+        minima.append(tolerance.judge(f"{what}{ranges(ns)}", paper, ours, k))
     return minima
 
 
@@ -128,7 +128,7 @@ def _recommended(results: Results) -> list[Claim]:
         return [Claim(what, paper, f"none: {found['verdict']}", tolerance.words, False)]
     interval = f"{INTERVAL:.0%} interval {fixed(found['low'], 2)} to {fixed(found['high'], 2)}".replace("%", " %")
     ours = f"{fixed(found['l0'], 2)} ({interval}, {count(saes['seed'].nunique(), 'seed')})"
-    return [Claim(what, paper, ours, tolerance.words, tolerance.holds(found["l0"]))]
+    return [tolerance.judge(what, paper, ours, found["l0"])]
 
 
 def _automatic(results: Results) -> list[Claim]:
@@ -139,7 +139,7 @@ def _automatic(results: Results) -> list[Claim]:
             claims.append(untested(what, paper, tolerance.words, f"automatic_l0.starts has no {start}"))
             continue
         ours = f"{fixed(ends[start], 2)} ({count(len(section.seeds), 'seed')} trained together)"
-        claims.append(Claim(what, paper, ours, tolerance.words, tolerance.holds(ends[start])))
+        claims.append(tolerance.judge(what, paper, ours, ends[start]))
     return claims
 
 

@@ -59,7 +59,7 @@ def claims_table(claims: Sequence[Claim], title: str = "") -> Markup:
     return table(["claim", "paper", "ours", "tolerance", "holds"], rows)
 
 
-def failing(claims: Mapping[str, Sequence[Claim]]) -> Markup:
+def failing_table(claims: Mapping[str, Sequence[Claim]]) -> Markup:
     """The claims of all sections that do not hold."""
     rows = [
         [_link(title), *_cells(claim, title)]
@@ -70,7 +70,7 @@ def failing(claims: Mapping[str, Sequence[Claim]]) -> Markup:
     return table(["section", "claim", "paper", "ours", "tolerance"], rows)
 
 
-def untested(claims: Mapping[str, Sequence[Claim]]) -> Markup:
+def untested_table(claims: Mapping[str, Sequence[Claim]]) -> Markup:
     """Those that are not tested, one row per section and reason."""
     rows = [
         [_link(title), "; ".join(claim.what for claim in of_reason), reason]
@@ -102,7 +102,7 @@ def _per_seed(rows: pd.DataFrame, column: str, digits: int) -> str:
 
 
 def _environment() -> Environment:
-    """Whatever a template shows is escaped for Markdown, unless it is marked as Markdown already."""
+    # Whatever a template shows is escaped for Markdown, unless it is marked as Markdown already.
     environment = Environment(
         loader=PackageLoader("sbw.report"),
         autoescape=True,
@@ -111,20 +111,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        name: getattr(words, name) for name in ("fixed", "short", "count", "spread", "share", "listed", "ranges")
-    }
-    environment.filters |= {
+    filters = (words.fixed, words.short, words.count, words.spread, words.share, words.ranges)
+    environment.filters |= {function.__name__: function for function in filters} | {
         "per_seed": _per_seed,
         "code": lambda name: Markup(f"`{name}`"),  # names of toys and experiments are identifiers
         "raw": Markup,
         "under": lambda names, section: [f"{section}.{name}" for name in names],
     }
-    environment.globals |= {
-        "figure": figure,
-        "table": table,
-        "claims_table": claims_table,
-        "failing": failing,
-        "untested": untested,
-    }
+    functions = (figure, table, claims_table, failing_table, untested_table)
+    environment.globals |= {function.__name__: function for function in functions}
     return environment

@@ -11,7 +11,7 @@ from sbw.report.words import count, fixed, listed, share, short, spread
 FIVE_L0 = 2.0
 """True L0 of the paper's toys with five features."""
 LEAST_K, LEAST_RHO = 1.7, 0.2
-"""The lowest L0 that the paper has for them, and the weakest correlation whose sign must show."""
+"""The lowest L0 that the paper has for them, and the weakest correlation of which the sign is tested."""
 RECOVERED = 0.95
 """MCC from which on features count as recovered."""
 
@@ -122,7 +122,6 @@ def _strong(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _sign(what: str, paper: str, results: Results, name: str) -> Claim:
-    """At every strong correlation, and every k that is too low, the mean mixing over seeds has its sign."""
     rows, tolerance = results.mixing_of(name), "sign of the mean over seeds, at every ρ"
     rows = rows[_strong(rows) & _too_low(rows)]
     if rows.empty:
@@ -154,7 +153,7 @@ def _none_at_right_l0(rows: pd.DataFrame) -> Claim:
 def _more_at_lower_l0(rows: pd.DataFrame) -> Claim:
     what, paper, tolerance = "the lower L0, the more mixing", "yes", "|mean| falls with L0 at every ρ"
     if rows["k"].nunique() < 2:
-        return untested(what, paper, tolerance, "experiments.mixing_l0 has not two k from 1.7 to 2, or no |rho| ≥ 0.2")
+        return untested(what, paper, tolerance, "experiments.mixing_l0 has no two k from 1.7 to 2, or no |rho| ≥ 0.2")
     by = [(rho, of_rho.groupby("k")["mixing"].mean()) for rho, of_rho in groups(rows, "rho")]
     falls = all(means.abs().is_monotonic_decreasing and means.abs().is_unique for _, means in by)
     ends = "; ".join(

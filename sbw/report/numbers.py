@@ -1,4 +1,4 @@
-"""The numbers that the template of the report shows, beside the claims."""
+"""The numbers of the report beside the claims, by the name that the template has for them."""
 
 from functools import reduce
 from operator import getitem
@@ -25,7 +25,7 @@ def numbers(results: Results) -> dict[str, Any]:
     jumprelu, public = by_coefficient(results.saes_of("jumprelu")), results.pretrained[results.pretrained["selected"]]
     return {
         "params": params,
-        "knobs": lambda keys: knobs(params, keys),
+        "yaml_lines": lambda keys: yaml_lines(params, keys),
         "stats": results.toy_stats,
         "saes": saes,
         "sizes": _sizes(results),
@@ -52,7 +52,6 @@ def numbers(results: Results) -> dict[str, Any]:
 
 
 def _sizes(results: Results) -> list[list[Any]]:
-    """How many SAEs, seeds and samples the sweep and each experiment have."""
     samples, sweep = results.params.training.samples, results.params.sweep
     rows: list[list[Any]] = [["sweep", "grid", len(trained(results.saes["sweep"])), len(sweep.seeds), f"{samples:,}"]]
     for name, section in results.params.experiments.items():
@@ -64,7 +63,6 @@ def _sizes(results: Results) -> list[list[Any]]:
 
 
 def _by_k(saes: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, one row per k, and the error of the true features."""
     columns = ["mcc", "c_dec", "c_enc", "mse", "variance_explained_about_zero"]
     true = pd.Series({k: row["mse"] for k, row in truth(saes).items()})
     return trained(saes).groupby("k")[columns].mean().assign(true=true)
@@ -95,14 +93,13 @@ def _holding_feature_0(cosines: pd.DataFrame) -> dict[float, "pd.Series[Any]"]:
 
 
 def _cells(mixing: pd.DataFrame) -> list[dict[str, Any]]:
-    """The mixing of each seed, by ρ and k."""
     return [
         {"rho": rho, "k": k, "mixing": of_cell["mixing"], "mean": of_cell["mixing"].mean()}
         for (rho, k), of_cell in groups(mixing, "rho", "k")
     ]
 
 
-def knobs(params: Params, keys: list[str]) -> list[str]:
+def yaml_lines(params: Params, keys: list[str]) -> list[str]:
     """Params by dotted name as lines `key: value` of YAML; for a section, all that is in it."""
     lines = []
     for key in keys:

@@ -31,5 +31,5 @@ def draw(evals: pd.DataFrame) -> Figure:
         for unused in row[len(metrics) :]:
             unused.remove()
     figure.legend(grid[0][0].patches, list(evals["sae"]), loc="outside lower center", ncols=4)
-    figure.suptitle("SAEs by what SAELens's evals say of them, on held-out texts")
+    figure.suptitle("SAELens's evals of the SAEs, on held-out texts")
     return figure

@@ -1,4 +1,4 @@
-"""Latents that fire rarely but then again and again, and those that fire anywhere."""
+"""How often latents fire, and how often within one context."""
 
 import numpy as np
 import pandas as pd

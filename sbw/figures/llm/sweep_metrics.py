@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import C_DEC, GREY, band, interval_name, panels, spread
+from sbw.figures.style import C_DEC, GREY, band, interval_name, panels, spread_name
 from sbw.llm.sweep import Recommended
 
 COLUMNS, PANEL = 4, (1.7, 1.5)
@@ -40,7 +40,7 @@ def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended) -> Figu
     figure.supxlabel("L0, measured (log scale)", fontsize=7)
     grey = f"grey, in its {interval_name(curves)}"
     recommended = "no L0 is recommended" if verdict.l0 is None else f"recommended: L0 {verdict.l0:.3g}, {grey}"
-    figure.suptitle(f"A sweep on a language model; {spread(saes['seed'].nunique())}; {recommended}")
+    figure.suptitle(f"A sweep on a language model; {spread_name(saes['seed'].nunique())}; {recommended}")
     return figure
 
 

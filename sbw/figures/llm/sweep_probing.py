@@ -1,4 +1,4 @@
-"""How well few latents tell labels, against L0."""
+"""The F1 of probes on few latents, against L0."""
 
 from itertools import cycle
 
@@ -13,7 +13,7 @@ from sbw.llm.sweep import Recommended
 def draw(scores: pd.DataFrame, verdict: Recommended) -> Figure:
     """Mean F1 of the probes over datasets, a line per number of latents, with intervals; the baseline dashed.
 
-    Markers are hollow where an L0 can be told from the best one.
+    Markers are hollow where an L0 is behind the best one by more than the margin.
     """
     f1 = scores[scores["measure"] == "f1"]
     figure = new_figure(2 * PANEL[0], 1.6 * PANEL[1])
@@ -29,6 +29,6 @@ def draw(scores: pd.DataFrame, verdict: Recommended) -> Figure:
     log_l0(axes, verdict)
     axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    told = "bands: 90 % of draws; hollow: can be told from the best"
-    axes.set_title(f"Probes on few latents, {baseline['datasets']} datasets\n{told}")
+    legend = "bands: 90 % of draws; hollow: behind the best by more than the margin"
+    axes.set_title(f"Probes on few latents, {baseline['datasets']} datasets\n{legend}")
     return figure

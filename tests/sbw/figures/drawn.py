@@ -189,7 +189,7 @@ def awkward() -> list[pd.DataFrame]:
         columns=[*known, "method", "l0", "low", "high"],
     )
     named.loc[(named["toy"] == "loud") & (named["method"] == "s_n"), ["l0", "low", "high"]] = None
-    return [table.assign(num_features=64, true_l0=10.0, level=0.9) for table in (curves, named)]
+    return [table.assign(set="awkward", num_features=64, true_l0=10.0, level=0.9) for table in (curves, named)]
 
 
 TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {

@@ -43,7 +43,7 @@ def test_pretrained_l0_by_leaves_out_what_the_ids_do_not_say() -> None:
     assert [len(dots(axes)) for axes in (layer, width, site)] == [4, 4, 4]
 
 
-def test_low_l0_mse_has_a_pair_of_bars_a_k() -> None:
+def test_low_l0_mse_has_a_pair_of_bars_per_k() -> None:
     (axes,) = drawn("low_l0_mse", errors()).axes
     assert [bar.get_height() for bar in axes.patches] == [1.0, 2.5, 0.5, 4.8]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["k = 9", "k = 5"]
@@ -58,7 +58,7 @@ def test_low_l0_mse_takes_one_k(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [bar.get_height() for bar in axes.patches] == [1.0, 0.5]
 
 
-def test_histograms_are_the_first_seeds_and_say_which_k_is_right() -> None:
+def test_histograms_are_the_first_seeds_and_name_the_right_k() -> None:
     figure = drawn("histograms", histograms())
     assert [axes.get_title() for axes in figure.axes] == [
         "k = 5: too low",
@@ -82,7 +82,7 @@ def test_intuition_marks_where_the_rightmost_two_fifths_begin() -> None:
     assert rule_of(figure.axes[0]) < rule_of(figure.axes[1]), "mixing raises s_n"
 
 
-def test_a_grid_of_one_k_has_a_heatmap_a_seed_at_most_three() -> None:
+def test_a_grid_of_one_k_has_a_heatmap_per_seed_at_most_three() -> None:
     figure = drawn("grid", grid_of_one_k())
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == ["seed 0 (MCC 0.70)", "seed 1 (MCC 0.80)", "seed 2 (MCC 0.90)"]
@@ -103,7 +103,7 @@ def test_a_null_above_all_data_stays_clear_of_the_top() -> None:
         assert axes.get_ylim()[1] == pytest.approx(2.24)
 
 
-def test_transition_has_a_panel_a_ramp_with_its_seeds_mcc() -> None:
+def test_transition_has_a_panel_per_ramp_with_its_seeds_mcc() -> None:
     figure = drawn("transition", ramps())
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [
@@ -130,12 +130,12 @@ def test_mixing_is_the_mean_over_latents_against_the_correlation() -> None:
     np.testing.assert_allclose(np.asarray(line.get_ydata()), [-0.075, 0.005, 0.085], atol=1e-12)
     edges = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (edges.min(), edges.max()) == (pytest.approx(-0.08), pytest.approx(0.09)), "least to greatest"
-    assert len(dots(axes)) == 3, "a dot a correlation"
+    assert len(dots(axes)) == 3, "a dot per correlation"
     assert axes.get_title() == "k = 1.8; mean and range of 2 seeds"
     assert "correlation" in axes.get_xlabel()
 
 
-def test_mixing_at_several_ks_has_a_line_a_correlation() -> None:
+def test_mixing_at_several_ks_has_a_line_per_correlation() -> None:
     figure = drawn("mixing", mixed((1.7, 2.0)))
     (axes,), (legend,) = figure.axes, figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["ρ = −0.4", "ρ = 0", "ρ = +0.4"]

@@ -39,7 +39,7 @@ def test_the_same_table_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     assert_same_bytes(lambda: drawn(name, TABLES[name]()), tmp_path)
 
 
-def test_pretrained_l0_has_a_panel_a_selected_model() -> None:
+def test_pretrained_l0_has_a_panel_per_selected_model() -> None:
     figure = drawn("pretrained_l0", pretrained(3))
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [f"model-{m} (n = 3)\nmean 30.0, median 20" for m in range(3)]
@@ -78,7 +78,7 @@ def test_cosine_heatmap_puts_matched_features_on_the_diagonal_and_the_rest_last(
     assert figure.get_suptitle() == "k = 9, true L0 = 10.95: MCC = 0.912"
 
 
-def test_projection_has_a_panel_an_n_with_mean_band_and_rule() -> None:
+def test_projection_has_a_panel_per_n_with_mean_band_and_rule() -> None:
     figure = drawn("projection", projections())
     assert [axes.get_title() for axes in figure.axes] == [f"n = {n}" for n in SHOWN["projection"]["ns"]]
     for axes, n in zip(figure.axes, SHOWN["projection"]["ns"], strict=True):
@@ -107,7 +107,7 @@ def test_tradeoff_has_the_trained_and_the_truth() -> None:
         np.testing.assert_allclose(np.asarray(line.get_ydata()), [0.36, 0.44, 0.56])
 
 
-def test_cosine_heatmaps_have_a_panel_a_k_of_the_first_seed() -> None:
+def test_cosine_heatmaps_have_a_panel_per_k_of_the_first_seed() -> None:
     figure = drawn("cosine_heatmaps", sweep_cosines())
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [f"k = {k:g} (MCC 0.90)" for k in SHOWN["cosine_heatmaps"]["ks"]]

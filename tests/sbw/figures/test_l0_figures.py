@@ -7,7 +7,7 @@ import pytest
 from tests.sbw.figures.drawn import awkward, curves, drawn, path, recommended, rule_of
 
 
-def test_an_l0_that_moves_itself_has_a_line_a_start() -> None:
+def test_an_l0_that_moves_itself_has_a_line_per_start() -> None:
     left, right = drawn("automatic_l0", path()).axes
     lines = [line for line in left.lines if line.get_label() in ("from 3 to 11.0", "from 25 to 11.0")]
     assert [np.asarray(line.get_ydata()).tolist() for line in lines] == [[3, 7, 11], [25, 18, 11]]
@@ -30,7 +30,7 @@ def test_a_recommendation_is_a_line_with_a_band_in_its_metrics_panel() -> None:
     assert chosen == [3]
 
 
-def test_the_validation_has_a_panel_a_method_with_the_error_on_toys_it_was_not_made_on() -> None:
+def test_the_validation_has_a_panel_per_method_with_the_error_on_toys_it_was_not_made_on() -> None:
     figure = drawn("known_toys", recommended())
     assert [axes.get_title().split("\n")[1] for axes in figure.axes] == [
         "median error 10%, 2 of 2 toys",
@@ -54,7 +54,7 @@ def test_a_recommendation_takes_any_number_of_metrics(metrics: int) -> None:
     assert len(drawn("recommendation", [table[table["metric"].isin(kept)], sensitivity]).axes) == metrics + 1
 
 
-def test_a_toy_of_several_widths_has_one_panel_and_says_what_is_named_and_true() -> None:
+def test_a_toy_of_several_widths_has_one_panel_and_has_the_named_and_the_true_l0() -> None:
     figure = drawn("metric_curves", awkward())
     assert "90 % interval" in figure.get_supxlabel()
     assert [axes.get_title() for axes in figure.axes] == [

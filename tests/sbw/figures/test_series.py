@@ -27,7 +27,7 @@ def test_a_sweep_has_mean_and_range_of_each_metric() -> None:
     assert (table["true_l0"] == 10.95738).all()
 
 
-def test_the_tradeoff_tells_trained_from_true() -> None:
+def test_the_tradeoff_has_trained_and_true() -> None:
     table = series.tradeoff(SAES).set_index(["variant", "k"])
     assert table.loc[("trained", 9.0), "mean"] == pytest.approx(0.96)
     assert table[["mean", "seeds"]].loc[("truth", 9.0)].to_list() == [0.9, 1]

@@ -21,6 +21,11 @@ def claims(of: Results) -> list[Claim]:
     return [claim for of_section in all_claims(of).values() for claim in of_section]
 
 
+def claim(of: Results, what: str) -> Claim:
+    (found,) = (claim for claim in claims(of) if claim.what == what)
+    return found
+
+
 def with_params(values: dict[str, Any]) -> Params:
     """The default params with other values, by dotted name, as a user would have them: checked."""
     document = PARAMS.model_dump()
@@ -33,16 +38,14 @@ def with_params(values: dict[str, Any]) -> Params:
 
 
 def in_sweep(k: float, column: str, value: float) -> Callable[[Results], Results]:
-    def spoil(good: Results) -> Results:
-        return replace(good, saes={**good.saes, "sweep": changed(good.saes["sweep"], k, column, value)})
-
-    return spoil
+    return in_experiment("sweep", column, value, k)
 
 
-def in_experiment(name: str, column: str, value: float) -> Callable[[Results], Results]:
+def in_experiment(name: str, column: str, value: float, k: float | None = None) -> Callable[[Results], Results]:
     def spoil(good: Results) -> Results:
         table = good.saes[name].copy()
-        table.loc[table["variant"] == "trained", column] = value
+        of_k = True if k is None else table["k"] == k
+        table.loc[(table["variant"] == "trained") & of_k, column] = value
         return replace(good, saes={**good.saes, name: table})
 
     return spoil
@@ -53,12 +56,6 @@ def mixed(name: str, change: Callable[[pd.DataFrame], Any]) -> Callable[[Results
         return replace(good, mixing={**good.mixing, name: good.mixing[name].assign(mixing=change)})
 
     return spoil
-
-
-def changed(table: pd.DataFrame, k: float, column: str, value: float) -> pd.DataFrame:
-    table = table.copy()
-    table.loc[(table["k"] == k) & (table["variant"] == "trained"), column] = value
-    return table
 
 
 def raised(good: Results) -> Results:
@@ -112,16 +109,8 @@ SPOILED: list[tuple[Callable[[Results], Results], list[str]]] = [
         mixed("mixing_l0", lambda table: table["mixing"].where(table["k"] != 1.8, 0.5)),
         ["the lower L0, the more mixing"],
     ),
-    (
-        mixed("mixing_superposed", lambda table: -table["mixing"]),
-        ["five features in superposition: sign of ρ"],
-    ),
-    (
-        lambda good: replace(
-            good, saes={**good.saes, "superposition": changed(good.saes["superposition"], 13, "c_dec", -1)}
-        ),
-        ["k of the least c_dec, 50 features in 40 dimensions"],
-    ),
+    (mixed("mixing_superposed", lambda table: -table["mixing"]), ["five features in superposition: sign of ρ"]),
+    (in_experiment("superposition", "c_dec", -1, k=13), ["k of the least c_dec, 50 features in 40 dimensions"]),
     (mixed("mixing_zipf", lambda table: -table["mixing"]), ["firing rates by Zipf's law: sign of ρ"]),
     (
         lambda good: replace(good, recommendation={**good.recommendation, "l0": 9.9}),
@@ -150,14 +139,19 @@ def test_one_seed_below_is_enough_where_every_seed_must_recover() -> None:
     good = results()
     table = good.saes["transition"].copy()
     table.loc[(table["initial_k"] == 20) & (table["seed"] == 1), "mcc"] = 0.5
-    claim = next(c for c in claims(replace(good, saes={**good.saes, "transition": table})) if "from above" in c.what)
-    assert claim.holds is False
-    assert claim.ours == "1 of 2 seeds; MCC 0.7450 (0.5000 to 0.9900, 2 seeds)"
+    found = claim(replace(good, saes={**good.saes, "transition": table}), "from above, 20 → 11 in 15,000,000 samples")
+    assert (found.holds, found.ours) == (False, "1 of 2 seeds; MCC 0.7450 (0.5000 to 0.9900, 2 seeds)")
 
 
-def test_ours_is_the_mean_with_its_range_over_the_seeds() -> None:
-    (claim,) = (claim for claim in claims(results()) if claim.what == "k = 9: MCC")
-    assert claim.ours == "0.9398 (0.9396 to 0.9400, 2 seeds)"
+@pytest.mark.parametrize(
+    ("what", "ours"),
+    [
+        ("k = 9: MCC", "0.9398 (0.9396 to 0.9400, 2 seeds)"),
+        ("L0 that the sweep recommends", "11.02 (90 % interval 10.10 to 11.90, 2 seeds)"),
+    ],
+)
+def test_ours_is_the_number_with_its_spread(what: str, ours: str) -> None:
+    assert claim(results(), what).ours == ours
 
 
 def test_n_that_agree_share_a_row() -> None:
@@ -173,58 +167,26 @@ OF_SWEEP = {"The right L0", "Too low", "MSE at low L0", "Too high", "The sweep",
 ON_MAIN = {"From the truth", "Transitions", "JumpReLU"}
 FIVES = {"Five features", "Superposition", "Not in the paper"}
 L0 = {"Which L0, then"}
+OF_MAIN = {"Set-up"} | OF_SWEEP | ON_MAIN | L0
 DEVIATIONS: list[tuple[dict[str, Any], set[str], str]] = [
     ({"sweep.toy": "superposed"}, {"Set-up"} | OF_SWEEP | L0, "sweep.toy is superposed: its d_in is 40, not 100"),
-    (
-        {"sweep.toy": "five_zipf", "sweep.cells": {"near": [1.8, 2.0]}},
-        {"Set-up"} | OF_SWEEP | L0,
-        "sweep.toy is five_zipf: its num_",
-    ),
-    (
-        {"toys.main.magnitude.std": 0.3},
-        {"Set-up"} | OF_SWEEP | ON_MAIN | L0,
-        "is main: its magnitude.std is 0.3, not 0.15",
-    ),
-    (
-        {"toys.main.correlation.seed": 7},
-        {"Set-up"} | OF_SWEEP | ON_MAIN | L0,
-        "is main: its correlation.seed is 7, not 42",
-    ),
-    (
-        {"toys.main.correlation": {"law": "none"}},
-        {"Set-up"} | OF_SWEEP | ON_MAIN | L0,
-        "its correlation.law is none, not",
-    ),
+    ({"toys.main.magnitude.std": 0.3}, OF_MAIN, "is main: its magnitude.std is 0.3, not 0.15"),
+    ({"toys.main.correlation.seed": 7}, OF_MAIN, "is main: its correlation.seed is 7, not 42"),
+    ({"toys.main.correlation": {"law": "none"}}, OF_MAIN, "its correlation.law is none, not"),
     ({"toys.five.firing.min": 0.3}, {"Five features"}, "toy is five: its firing.min is 0.3, not 0.4"),
     ({"toys.five_zipf.firing.exponent": 2.0}, {"Not in the paper"}, "its firing.exponent is 2, not 1"),
     ({"sweep.d_sae": 40}, OF_SWEEP | L0, "sweep.d_sae is 40, not 50"),
-    (
-        {"training.samples": 65_536},
-        OF_SWEEP | {"From the truth", "JumpReLU"} | FIVES | L0,
-        "training.samples is 65536, less",
-    ),
+    ({"training.samples": 65_536}, OF_SWEEP | ON_MAIN - {"Transitions"} | FIVES | L0, "samples is 65536, less"),
     ({"training.lr": 1e-3}, OF_SWEEP | ON_MAIN | FIVES | L0, "training.lr is 0.001, not 0.0003"),
     ({"training.batch_size": 512}, OF_SWEEP | ON_MAIN | FIVES | L0, "training.batch_size is 512, not 1024"),
-    (
-        {"synthesize.eval_samples": 2000},
-        {"Set-up"} | OF_SWEEP | ON_MAIN | FIVES | L0,
-        "eval_samples is 2000, less than 1000",
-    ),
+    ({"synthesize.eval_samples": 2000}, OF_MAIN | FIVES, "eval_samples is 2000, less than 1000"),
     ({"experiments.finetune.toy": "superposed"}, {"From the truth"}, "finetune.toy is superposed: its d_in is 40"),
     ({"experiments.finetune.start": "random"}, {"From the truth"}, "experiments.finetune.start is random, not truth"),
     ({"experiments.transition.d_sae": 40}, {"Transitions"}, "experiments.transition.d_sae is 40, not 50"),
     ({"experiments.jumprelu.bandwidth": 0.5}, {"JumpReLU"}, "experiments.jumprelu.bandwidth is 0.5, not 2"),
     ({"experiments.jumprelu.l0_coefficients": [0.1, 1.0]}, {"JumpReLU"}, "l0_coefficients is [0.1, 1], not [0.05"),
-    (
-        {"experiments.mixing.toy": "five_zipf", "experiments.mixing_l0.toy": "five_zipf"},
-        {"Five features"},
-        "is five_zipf",
-    ),
-    (
-        {"experiments.superposition.toy": "main"},
-        {"Superposition"},
-        "experiments.superposition.toy is main: its d_in is 100, not 40",
-    ),
+    ({f"experiments.{n}.toy": "five_zipf" for n in ("mixing", "mixing_l0")}, {"Five features"}, "is five_zipf"),
+    ({"experiments.superposition.toy": "main"}, {"Superposition"}, "superposition.toy is main: its d_in is 100"),
     ({"automatic_l0.d_sae": 60}, L0, "automatic_l0.d_sae is 60, not 50"),
     ({"collect_l0.models": ["gemma*"]}, {"Public SAEs"}, 'collect_l0.models is ["gemma*"], not ["*"]'),
     ({"collect_l0.require_neuronpedia": False}, {"Public SAEs"}, "require_neuronpedia is false, not true"),
@@ -253,8 +215,8 @@ def test_the_default_params_test_every_claim() -> None:
 
 
 def test_what_deviates_is_measured_all_the_same() -> None:
-    (claim,) = (c for c in claims(results(with_params({"sweep.d_sae": 40}))) if c.what == "k = 9: MCC")
-    assert (claim.ours, claim.holds) == ("0.9398 (0.9396 to 0.9400, 2 seeds)", None)
+    found = claim(results(with_params({"sweep.d_sae": 40})), "k = 9: MCC")
+    assert (found.ours, found.holds) == ("0.9398 (0.9396 to 0.9400, 2 seeds)", None)
 
 
 def test_more_samples_than_the_papers_are_its_test_too() -> None:
@@ -289,7 +251,7 @@ MISSING: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"experiments.mixing_l0.ks": [1.8]},
         {
             "mixing at L0 = 2.0": "experiments.mixing_l0 has no k of 2, or no |rho| ≥ 0.2",
-            "the lower L0, the more mixing": "experiments.mixing_l0 has not two k from 1.7 to 2, or no |rho| ≥ 0.2",
+            "the lower L0, the more mixing": "experiments.mixing_l0 has no two k from 1.7 to 2, or no |rho| ≥ 0.2",
         },
     ),
     (
@@ -331,13 +293,8 @@ def test_missing_values_test_nothing(values: dict[str, Any], expected: dict[str,
 
 
 def test_a_sweep_that_covers_the_right_l0_and_recommends_none_does_not_recommend_it() -> None:
-    found = claims(replace(results(), recommendation={**results().recommendation, "l0": None, "verdict": "flat"}))
-    assert [(c.ours, c.holds) for c in found if c.what == "L0 that the sweep recommends"] == [("none: flat", False)]
-
-
-def test_an_interval_has_its_level_and_seeds() -> None:
-    (claim,) = (claim for claim in claims(results()) if claim.what == "L0 that the sweep recommends")
-    assert claim.ours == "11.02 (90 % interval 10.10 to 11.90, 2 seeds)"
+    flat = replace(results(), recommendation={**results().recommendation, "l0": None, "verdict": "flat"})
+    assert claim(flat, "L0 that the sweep recommends")[2:5] == ("none: flat", "± 1", False)
 
 
 def test_tolerances_include_their_ends() -> None:

@@ -15,7 +15,7 @@ SAES = ["k_5", "k_50", "jumprelu"]
 
 
 def features() -> pd.DataFrame:
-    """Fifty latents an SAE, the last of which never fires."""
+    """Fifty latents per SAE, the last of which never fires."""
     generator = np.random.default_rng(0)
     tables = []
     for name in SAES:
@@ -66,7 +66,7 @@ def test_the_same_tables_give_the_same_bytes(name: str, tmp_path: Path) -> None:
     assert_same_bytes(lambda: drawn(name), tmp_path)
 
 
-def test_l0_has_a_panel_an_sae_with_all_its_tokens_and_its_mean() -> None:
+def test_l0_has_a_panel_per_sae_with_all_its_tokens_and_its_mean() -> None:
     axes = drawn("l0").axes
     assert [panel.get_title() for panel in axes] == ["k_5: mean 5", "k_50: mean 50", "jumprelu: mean 40"]
     for panel in axes:
@@ -80,7 +80,7 @@ def test_density_counts_the_latents_that_never_fire_in_the_title() -> None:
         assert sum(bar.get_height() for bar in panel.patches) == 49
 
 
-def test_consistency_has_a_point_a_firing_latent_and_both_histograms() -> None:
+def test_consistency_has_a_point_per_firing_latent_and_both_histograms() -> None:
     above, middle, beside = drawn("consistency").axes
     assert np.shape(middle.collections[0].get_offsets())[0] == 49
     assert sum(bar.get_height() for bar in above.patches) == 49
@@ -98,13 +98,13 @@ def test_scatter_is_a_matrix_of_all_latents_with_histograms_on_its_diagonal() ->
                 assert sum(np.shape(points.get_offsets())[0] for points in panel.collections) == 50
 
 
-def test_cosine_has_a_line_an_sae() -> None:
+def test_cosine_has_a_line_per_sae() -> None:
     axes = drawn("cosine").axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == SAES
     assert [stairs.get_data().values.sum() for stairs in axes.patches] == [49] * 3
 
 
-def test_comparison_has_a_panel_a_metric_with_a_bar_an_sae() -> None:
+def test_comparison_has_a_panel_per_metric_with_a_bar_per_sae() -> None:
     axes = drawn("comparison").axes
     titles = [name for metrics in comparison._SHOWN.values() for name in metrics]
     assert [panel.get_title() for panel in axes] == titles

@@ -90,14 +90,14 @@ def test_without_a_recommendation_none_is_drawn() -> None:
     assert drawn("projections", NONE).axes[0].get_title() == "L0 5.5"
 
 
-def test_probing_has_a_line_a_number_of_latents_and_the_baseline() -> None:
+def test_probing_has_a_line_per_number_of_latents_and_the_baseline() -> None:
     (axes,) = drawn("probing").axes
     lines = {line.get_label(): np.array(line.get_ydata()).tolist() for line in axes.lines}
     assert lines["1 latent"] == pytest.approx([0.61] * 3)
     assert lines["16 latents"] == pytest.approx([0.76] * 3)
     assert lines["all activations"] == [0.9, 0.9]
     hollow = [np.array(line.get_xdata()).tolist() for line in axes.lines if line.get_color() == "white"]
-    assert hollow == [pytest.approx([1.1 * KS[0]])] * 2, "where a k can be told from the best"
+    assert hollow == [pytest.approx([1.1 * KS[0]])] * 2, "where a k is behind the best"
     assert "40 datasets" in axes.get_title()
 
 
