@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ def whole(path: Path) -> Iterator[Path]:
             raise UserError(f"{path}: could not be written: {cause}") from error
         raise
     finally:
-        _remove(partial)
+        with suppress(OSError):  # which would hide the first one
+            _remove(partial)
 
 
 @contextmanager
