@@ -30,9 +30,7 @@ def document(results: Results) -> str:
 
 def figure(name: str, alt: str) -> Markup:
     """The link of a figure, `FAMILY/NAME`, with what it shows for those who do not see it."""
-    family, _, short = name.partition("/")
-    path = name if family == "experiments" else short
-    return Markup(f"\n\n![{escape(alt)}]({path}.svg)\n\n")
+    return Markup(f"\n\n![{escape(alt)}]({name}.svg)\n\n")
 
 
 def escape(value: Any) -> Markup:
