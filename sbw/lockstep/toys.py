@@ -1,6 +1,7 @@
 """Trains SAEs on toys' activations, the paper's way, with a progress bar."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,28 +63,33 @@ def train_on_toy(
     Raises:
         UserError: an SAE diverges; the message has its name, from `names`.
     """
-    with tqdm(total=params.steps(samples), desc=label, unit="step", disable=quiet()) as bar:
+    with _named(names), tqdm(total=params.steps(samples), desc=label, unit="step", disable=quiet()) as bar:
+        return train_lockstep(
+            saes,
+            toy.stream(params.batch_size, seeded(stream_seed)),
+            steps=params.steps(samples),
+            lr=params.lr,
+            log_every=log_every,
+            device=pick_device(params.device),
+            processes=processes,
+            on_chunk=partial(_show, bar),
+            steer=steer,
+        )
 
-        def show(new_steps: int, points: list[CurvePoint]) -> None:
-            bar.update(new_steps)
-            if points:
-                loss, l0 = (sum(column) / len(points) for column in zip(*(point[2:] for point in points), strict=True))
-                bar.set_postfix(loss=f"{loss:.3f}", l0=f"{l0:.2f}", refresh=False)
 
-        try:
-            return train_lockstep(
-                saes,
-                toy.stream(params.batch_size, seeded(stream_seed)),
-                steps=params.steps(samples),
-                lr=params.lr,
-                log_every=log_every,
-                device=pick_device(params.device),
-                processes=processes,
-                on_chunk=show,
-                steer=steer,
-            )
-        except Diverged as stop:
-            raise UserError(f"{names[stop.replica]} {stop.cause}") from stop
+@contextmanager
+def _named(names: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except Diverged as stop:
+        raise UserError(f"{names[stop.replica]} {stop.cause}") from stop
+
+
+def _show(bar: "tqdm[Any]", new_steps: int, points: list[CurvePoint]) -> None:
+    bar.update(new_steps)
+    if points:
+        loss, l0 = (sum(column) / len(points) for column in zip(*(point[2:] for point in points), strict=True))
+        bar.set_postfix(loss=f"{loss:.3f}", l0=f"{l0:.2f}", refresh=False)
 
 
 def _train_group(

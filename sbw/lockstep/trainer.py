@@ -89,14 +89,12 @@ def train_lockstep(
         device: where to train.
         processes: to deal the SAEs out to, beside the one that draws (1: only this one). By default what is fastest.
         layout: of BatchTopK SAEs on a CPU; by default what is faster for each. Changes the result by rounding alone.
-        on_chunk: called every few steps with their number and the new points of the curves: of all SAEs, or of those
-            that the first process trains.
+        on_chunk: called every few steps with their number and the new points of the first process's curves.
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
     Raises:
         ValueError: the SAEs differ, have an option that is not supported, or the stream ends too early.
-        Diverged: activations or weights are not finite, or an error grows too large.
-        UserError: a process was killed.
+        Diverged, UserError: activations or weights are not finite, or an error grows too large; a process was killed.
     """
     require_supported(saes, steps, steered=steer is not None)
     groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
