@@ -36,7 +36,7 @@ def test_what_is_not_committed_is_listed_but_for_outputs_and_locks(here: Clone, 
         with (here.root / changed).open("a") as file:
             file.write("\n")
     with pytest.raises(
-        ValueError, match=r"these files are not, or not as they are:\n  params.yaml\n  stages/cell.py\n  st"
+        UserError, match=r"these files are not, or not as they are:\n  params.yaml\n  stages/cell.py\n  st"
     ):
         head.require_committed()
 
@@ -75,7 +75,7 @@ def test_outputs_outside_the_cache_are_refused(here: Clone) -> None:
         pipeline.read_text().replace("data/cells/${item.n}\n", "data/cells/${item.n}:\n          cache: false\n")
     )
     with pytest.raises(
-        ValueError, match=r"`cell@1` keeps data/cells/\$\{item.n\} out of DVC's cache \(`cache: false` in"
+        UserError, match=r"`cell@1` keeps data/cells/\$\{item.n\} out of DVC's cache \(`cache: false` in"
     ):
         head.require_cached(CELLS)
 
