@@ -30,6 +30,7 @@ cluster: environment $(INSTALLED)-cluster ## the environment of a machine that R
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date
 	python -m sbw check
+	dvc repro figures@pretrained figures@toy figures@train
 	dvc repro
 
 # In a repository of its own with the files of HEAD, which shares the cache: neither the params here nor the results change.
@@ -42,7 +43,7 @@ paper: environment ## the paper's number of seeds (profiles/paper), reported in 
 	cd $(PAPER) && git add --force --all && git commit --quiet --message "the files of HEAD"
 	cd $(PAPER) && dvc config --local cache.dir "$(CURDIR)/.dvc/cache"
 	cd $(PAPER) && dvc exp run --name paper $(foreach override,$(shell cat profiles/paper),--set-param '$(override)')
-	rm -rf docs/paper && mkdir docs/paper
+	rm -rf docs/paper && mkdir -p docs/paper
 	cd $(PAPER)/plots && sed -nE 's/^!\[.*\]\((.*\.svg)\)$$/\1/p' report.md | tar -cf - -T - | tar -xf - -C "$(CURDIR)/docs/paper"
 	{ echo "<!-- Made by \`make paper\` at commit $$(git rev-parse HEAD). -->"; echo; \
 	  echo "Commit $$(git rev-parse --short HEAD), with the overrides of [profiles/paper](../../profiles/paper):"; echo; \

@@ -19,10 +19,12 @@ from tests.conftest import ROOT, Clone
 LISTED = "--no-index\n--find-links wheels\n{name}==1.0\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
 
-PIPELINE = """
+PIPELINE = r"""
 stages:
   all:
-    cmd: mkdir -p plots/experiments && cp params.yaml plots/report.md && touch plots/a.svg plots/experiments/b.svg
+    cmd:
+      - mkdir -p plots/experiments && cp params.yaml plots/report.md && touch plots/a.svg plots/experiments/b.svg
+      - printf '\n![a](a.svg)\n\n![b](experiments/b.svg)\n' >> plots/report.md
     params: [seeds]
     outs: [plots]
 """

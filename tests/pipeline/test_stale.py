@@ -52,6 +52,7 @@ STALE = {
     **{f"experiments.{name}.*": experiment(name) for name in EXPERIMENTS},
     "automatic_l0.*": AUTOMATIC,
     "recommend.*": RECOMMENDED | {"audit"},
+    "audit.folder": {"audit_folder", "audit"},
     "audit.*": {"audit"},
     "figures.pretrained.*": {"figures@pretrained", "report"},
     "figures.sweep.*": {"figures@sweep", "report"},
