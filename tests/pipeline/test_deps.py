@@ -1,6 +1,7 @@
 """Each stage depends on the code that its numbers come from, and rooms import only those below."""
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from dvc.stage import PipelineStage
 
 from sbw.params.figures import FAMILIES
 from sbw.run.loading import load_params
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Clone
 
 NO_NUMBER_DEPENDS_ON = (ROOT / "sbw/run", ROOT / "sbw/params")
 """How a stage runs, and the check of its params, whose values DVC tracks."""
@@ -103,3 +104,18 @@ def test_rooms_import_downwards_alone() -> None:
 def test_library_knows_neither_dvc_nor_the_stages() -> None:
     for path in (ROOT / "sbw").rglob("*.py"):
         assert not {"dvc", "stages"} & {name.split(".")[0] for name in names_imported(path.read_text())}, path
+
+
+def test_a_message_and_a_law_retrain_nothing_and_the_trainer_all_that_train(reproduced: Clone) -> None:
+    train = {"train", "sweep@low", "sweep@near", "automatic_l0"}
+    train |= {f"experiment@{name}" for name in load_params(reproduced.root).experiments}
+    for name in ("sbw/run/errors.py", "sbw/params/base.py", "sbw/synthesis/laws.py"):
+        _comment_on(reproduced, name)
+    assert set(json.loads(reproduced.dvc("status", "--json"))) == {"synthesize@main", "synthesize@five"}
+    _comment_on(reproduced, "sbw/lockstep/trainer.py")
+    assert set(json.loads(reproduced.dvc("status", "--json"))) - {"synthesize@main", "synthesize@five"} == train
+
+
+def _comment_on(clone: Clone, name: str) -> None:
+    with (clone.root / name).open("a") as file:
+        file.write("# other words\n")
