@@ -251,6 +251,7 @@ def _reproduce(clone: Clone) -> None:
     with ThreadPool(shares) as pool:
         for generation in GENERATIONS:
             stages = [name for name in names if name.startswith(generation)]
+            names = [name for name in names if name not in stages]
             dealt = [stages[share::shares] for share in range(min(shares, len(stages)))]
             pool.map(lambda some: clone.dvc("--wait-for-lock", "repro", "--single-item", *some), dealt)
     clone.dvc("repro")
