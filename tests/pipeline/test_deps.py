@@ -103,7 +103,17 @@ def test_rooms_import_downwards_alone() -> None:
 
 def test_library_knows_neither_dvc_nor_the_stages() -> None:
     for path in (ROOT / "sbw").rglob("*.py"):
-        assert not {"dvc", "stages"} & {name.split(".")[0] for name in names_imported(path.read_text())}, path
+        assert not knows_the_pipeline(path.read_text()), path
+
+
+@pytest.mark.parametrize("code", ["from dvc.repo import Repo", "import dvc.api", "from stages.train import main"])
+def test_a_planted_import_of_dvc_or_of_a_stage_is_found(code: str) -> None:
+    assert knows_the_pipeline(f"def f():\n    {code}\n")
+    assert not knows_the_pipeline("from dvclive import Live\nimport stages_of_life\n")
+
+
+def knows_the_pipeline(code: str) -> bool:
+    return any(name.split(".")[0] in ("dvc", "stages") for name in names_imported(code))
 
 
 def test_a_message_and_a_law_retrain_nothing_and_the_trainer_all_that_train(reproduced: Clone) -> None:
