@@ -1,4 +1,4 @@
-"""Run the stale cells of some groups of stages on a Ray cluster; DVC's remote carries the results. See docs/cluster.md."""
+"""Run the stale cells of some groups of stages on a Ray cluster; DVC carries the results: docs/cluster.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
