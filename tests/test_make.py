@@ -30,6 +30,12 @@ stages:
 """
 
 
+@pytest.fixture(autouse=True)
+def _called_by_no_other_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Clone:
     """A folder whose name has a space, with the Makefile and requirements that need no network."""

@@ -24,8 +24,15 @@ def document(results: Results) -> str:
     text = _environment().get_template("report.md.jinja").render(
         title=TITLE, claims=all_claims(results), **numbers(results)
     )  # fmt: skip
+    text = _without_dead_links(text)
     blocks = [block.strip("\n") for block in re.split(r"\n\s*\n", text) if block.strip()]
     return "\n\n".join(block if block.startswith(("|", "```")) else " ".join(block.split()) for block in blocks) + "\n"
+
+
+def _without_dead_links(text: str) -> str:
+    anchors = {slug(heading) for heading in re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)}
+    link = r"\[((?:\\.|[^\]\\])*)\]\(#([^)]*)\)"
+    return re.sub(link, lambda found: found[0] if found[2] in anchors else found[1], text)
 
 
 def figure(name: str, alt: str) -> Markup:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -85,3 +87,14 @@ def test_help_lists_every_verb_and_imports_no_torch(tmp_path: Path) -> None:
 def test_the_installed_command_is_this_one() -> None:
     module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["sbw"].split(":")
     assert callable(getattr(import_module(module), name))
+
+
+def test_an_installed_package_has_every_file(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "sbw", tmp_path / "sbw", ignore=shutil.ignore_patterns("__pycache__"))
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", "wheels", "."]
+    subprocess.run([sys.executable, "-m", "pip", *build], cwd=tmp_path, check=True)
+    (wheel,) = (tmp_path / "wheels").iterdir()
+    files = {str(path.relative_to(tmp_path)) for path in (tmp_path / "sbw").rglob("*") if path.is_file()}
+    assert files <= set(zipfile.ZipFile(wheel).namelist())

@@ -58,7 +58,7 @@ def test_a_training_ends_when_any_of_its_processes_is_killed(
     fresh.set_params({"sweep.seeds": [0, 1], "training.samples": 10**9})
     fresh.stage_here(monkeypatch, "synthesize", "main")
     for killed in range(3) if torture else [life % 3]:  # two that train, and one that draws for them
-        command = [sys.executable, "-m", "stages.sweep", "9"]
+        command = [sys.executable, "-m", "stages.sweep", "near"]
         with subprocess.Popen(
             command, cwd=fresh.root, env=fresh.environment, stderr=subprocess.PIPE, text=True
         ) as stage:

@@ -188,7 +188,7 @@ def tiny(tmp_path: Path) -> Clone:
 
 def copy_project(clone: Clone) -> None:
     """The code that the command needs, without a pipeline."""
-    for name in ("sbw/__init__.py", "sbw/__main__.py", "stages/__init__.py", "params.yaml",
+    for name in ("sbw/__init__.py", "sbw/__init__.pyi", "sbw/__main__.py", "stages/__init__.py", "params.yaml",
                  ".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config"):  # fmt: skip
         (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, clone.root / name)

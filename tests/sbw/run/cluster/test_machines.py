@@ -14,7 +14,7 @@ from tests.conftest import Clone, lock, stages_run
 from tests.sbw.run.cluster.conftest import CREDENTIALS, RAY, Machines, set_remote, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
-TABLES = ["data/sae/sweep", "data/metrics/sweep", "data/sweep.json", "plots/pairwise_cosine.svg"]
+TABLES = ["data/sae/sweep", "data/metrics/sweep", "data/sweep.json", "plots/sweep/pairwise_cosine.svg"]
 
 
 def test_a_sweep_through_s3_is_one_machines_to_the_byte(
