@@ -50,6 +50,9 @@ CELL = """
 import os, sys, time
 from pathlib import Path
 
+from sbw.run.lifetime import end_with_dvc
+
+end_with_dvc()  # as every stage begins
 n, diary = sys.argv[1], Path(os.environ["DIARY"])
 
 def note(what):
