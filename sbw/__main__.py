@@ -60,11 +60,7 @@ def _audit(folders: list[str], out: Path | None, json: bool) -> None:
 def _check() -> None:
     from sbw.run.check import check
 
-    wanted = check(Path()).collect_l0
-    if [*wanted.models, *wanted.releases] != ["*", "*"]:  # the default matches; to look at others takes seconds
-        from sbw.pretrained.directory import pretrained_saes, select
-
-        select(pretrained_saes(), wanted.models, wanted.releases, wanted.require_neuronpedia)
+    check(Path())
 
 
 def _cluster(groups: list[str], address: str, dry: bool) -> None:

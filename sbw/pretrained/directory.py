@@ -9,7 +9,6 @@ from sae_lens import __version__
 from sae_lens.loading.pretrained_saes_directory import PretrainedSAELookup, get_pretrained_saes_directory
 
 from sbw.files import column
-from sbw.run.errors import UserError
 
 PRETRAINED = pa.schema(
     [
@@ -63,18 +62,9 @@ def select(saes: pd.DataFrame, models: list[str], releases: list[str], require_n
     Args:
         models, releases: shell patterns, of which one must match.
         require_neuronpedia: whether the SAE must be on Neuronpedia.
-
-    Raises:
-        UserError: no SAE is asked for; the message names the key that nothing satisfies.
     """
-    shown = saes["neuronpedia_id"].notna() | (not require_neuronpedia)
-    selected = (saes["l0"] > 0) & shown
-    for key, column_name, patterns in (("models", "model", models), ("releases", "release", releases)):
-        known = ", ".join(sorted(saes.loc[selected, column_name].unique()))
-        selected &= _matches(saes[column_name], patterns)
-        if not selected.any():
-            raise UserError(f"`collect_l0.{key}` must match one of: {known}, got {patterns}")
-    return selected
+    wanted = _matches(saes["model"], models) & _matches(saes["release"], releases) & (saes["l0"] > 0)
+    return wanted & saes["neuronpedia_id"].notna() if require_neuronpedia else wanted
 
 
 def plain(name: str) -> str:

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import zc.lockfile
 
-from sbw.params import Params
 from sbw.run.errors import UserError
 from sbw.run.loading import load_params
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 
 
-def check(folder: Path) -> Params:
-    """Check the folder of a pipeline, and print what was found and removed; returns its params.
+def check(folder: Path) -> None:
+    """Check the folder of a pipeline, and print what was found and removed.
 
     Raises:
         UserError: the folder has no commit, which DVC needs, or the params were refused.
@@ -24,7 +23,6 @@ def check(folder: Path) -> Params:
     if remove_broken(folder / RWLOCK):
         print(f"{RWLOCK} was cut off by a kill, and is removed: DVC refuses it")
     print(f"params.yaml is valid: k = {params.k:g}, toys {', '.join(params.toys)}")
-    return params
 
 
 def _require_commit(folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from sae_lens import __version__
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
+from sbw.params.data import CollectL0
 from sbw.pretrained.directory import PRETRAINED, parse_layer, parse_site, parse_width, pretrained_saes, select
-from sbw.run.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +57,13 @@ def test_selection_follows_patterns(saes: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("models", "releases", "message"),
     [
-        (["nothing"], ["*"], r"`collect_l0.models` must match one of: .*gemma-2-2b, .*, got \['nothing'\]"),
-        (["gemma-2-2b"], ["no", "none"], r"`collect_l0.releases` must match one of: .*-res.*, got \['no', 'none'\]"),
+        (["nothing"], ["*"], r"`models` must match one of: .*gemma-2-2b, .*, got \['nothing'\]"),
+        (["gemma-2-2b"], ["no", "none"], r"`releases` must match one of: .*-res.*, got \['no', 'none'\]"),
     ],
 )
-def test_a_selection_of_nothing_is_refused(
-    saes: pd.DataFrame, models: list[str], releases: list[str], message: str
-) -> None:
-    with pytest.raises(UserError, match=message):
-        select(saes, models, releases, require_neuronpedia=True)
+def test_a_selection_of_nothing_is_refused(models: list[str], releases: list[str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        CollectL0(models=models, releases=releases, require_neuronpedia=True)
 
 
 @pytest.mark.parametrize(

@@ -46,4 +46,5 @@ def test_a_whole_lock_or_one_in_use_is_left(tmp_path: Path) -> None:
 
 def test_a_selection_of_no_public_sae_is_refused_before_any_work(fresh: Clone) -> None:
     fresh.set_params({"collect_l0.models": ["nothing"]})
-    assert "`collect_l0.models` must match one of: " in fresh.sbw("check", ok=False)
+    for refusal in (fresh.sbw("check", ok=False), fresh.stage("train", ok=False)):
+        assert "`collect_l0`: `models` must match one of: " in refusal
