@@ -1,5 +1,5 @@
 """Which L0 of a sparse autoencoder is right? The API, listed in docs/api.md; `import sbw` alone loads no library."""
 
-from sbw.run.lazy import lazy
+from lazy_loader import attach_stub
 
-__getattr__, __all__ = lazy(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

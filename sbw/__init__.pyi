@@ -1,4 +1,4 @@
-from sbw import metrics as metrics
-from sbw.lockstep.trainer import train_lockstep as train_lockstep
-from sbw.verdict.audit import audit as audit
-from sbw.verdict.recommendation import recommend as recommend
+from . import metrics as metrics
+from .lockstep.trainer import train_lockstep as train_lockstep
+from .verdict.audit import audit as audit
+from .verdict.recommendation import recommend as recommend
