@@ -30,7 +30,8 @@ cluster: environment $(INSTALLED)-cluster ## the environment of a machine that R
 .PHONY: repro
 repro: environment ## the main job: every table and figure that is not up to date
 	python -m sbw check
-	dvc repro figures@pretrained figures@toy figures@train
+	dvc repro figures@pretrained figures@toy
+	dvc repro figures@train
 	dvc repro
 
 # In a repository of its own with the files of HEAD, which shares the cache: neither the params here nor the results change.

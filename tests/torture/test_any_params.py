@@ -69,6 +69,14 @@ WITHOUT = {"audit", "plots_page"}
 SLOW = {"collect_l0", "experiment_figure", "figures", "report"}
 """Stages that run with --torture; the first also where its own section is changed."""
 
+THREE_LATENTS = {"sweep.d_sae": 3, "sweep.cells": {"a": [2, 2.5], "b": [3.0]}, "evaluate.n": 1,
+                 "figures.sweep.projection.ns": [1]}  # fmt: skip
+CLOSE_VALUES = {
+    "synthesize.eval_samples": 10,
+    "automatic_l0.starts": [2, 2.0000001],
+    "experiments.mixing.ks": [0.1, 2.0],
+}
+
 numbers = st.one_of(
     st.integers(-3, 70),
     st.floats(-2, 70, allow_nan=False),
@@ -111,17 +119,8 @@ def test_every_document_runs_or_is_refused_by_name(
     )
     @given(_changes(small))
     @example({"sweep.cells.near": [1.2345678, 2], "sweep.seeds": [10_000_000_000, 10_000_000_001, 2**53 - 1]})
-    @example(
-        {
-            "sweep.d_sae": 3,
-            "sweep.cells": {"a": [2, 2.5], "b": [3.0]},
-            "evaluate.n": 1,
-            "figures.sweep.projection.ns": [1],
-        }
-    )
-    @example(
-        {"synthesize.eval_samples": 10, "automatic_l0.starts": [2, 2.0000001], "experiments.mixing.ks": [1e-1, 2.0]}
-    )
+    @example(THREE_LATENTS)
+    @example(CLOSE_VALUES)
     @example({"collect_l0.models": ["nothing"]})
     def every_document(changes: dict[str, Any]) -> None:
         document = copy.deepcopy(small)

@@ -52,10 +52,7 @@ def in_experiment(name: str, column: str, value: float, k: float | None = None) 
 
 
 def mixed(name: str, change: Callable[[pd.DataFrame], Any]) -> Callable[[Results], Results]:
-    def spoil(good: Results) -> Results:
-        return replace(good, mixing={**good.mixing, name: good.mixing[name].assign(mixing=change)})
-
-    return spoil
+    return lambda good: replace(good, mixing={**good.mixing, name: good.mixing[name].assign(mixing=change)})
 
 
 def raised(good: Results) -> Results:
