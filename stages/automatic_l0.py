@@ -40,6 +40,7 @@ def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     from sbw.lockstep.toys import train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
+    from sbw.toy.generators import seeded
     from sbw.verdict.automatic_l0 import L0Steering
 
     section, training = params.automatic_l0, params.training
@@ -47,11 +48,10 @@ def train(params: Params, toy: Any, folder: Path, start: float) -> Any:
     saes = [initial_sae(start, toy.features.hidden_dim, section.d_sae, seed) for seed in section.seeds]
     train_on_toy(
         saes,
-        toy,
+        toy.stream(training.batch_size, seeded(training.stream_seed)),
         training,
         f"automatic L0 from {start:g}",
         names=[f"automatic_l0: {folder_of({'start': start, 'seed': seed})}" for seed in section.seeds],
-        stream_seed=training.stream_seed,
         samples=training.samples,
         log_every=100,
         steer=steer,

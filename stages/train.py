@@ -13,6 +13,7 @@ def main(params: Params) -> None:
     from sbw.lockstep.toys import train_on_toy
     from sbw.saes.disk import save_sae
     from sbw.saes.untrained import initial_sae
+    from sbw.toy.generators import seeded
     from sbw.toy.model import load_toy
 
     train, training = params.train, params.training
@@ -20,11 +21,10 @@ def main(params: Params) -> None:
     sae = initial_sae(params.k, toy.features.hidden_dim, train.d_sae, train.seed)
     points = train_on_toy(
         [sae],
-        toy,
+        toy.stream(training.batch_size, seeded(training.stream_seed)),
         training,
         f"train k={params.k:g}",
         names=[f"train k={params.k:g}"],
-        stream_seed=training.stream_seed,
         samples=training.samples,
         log_every=train.log_every,
     )

@@ -25,6 +25,9 @@ DEAD_AFTER = 1000
 DIVERGED = 10
 """A squared error this many times that of x̂ = 0 and that of the first step ends a training."""
 
+ALIGNED = 16
+"""Numbers between which memory is aligned: 64 bytes of float32."""
+
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # Adam's
 _LOWER_LR = "training diverged, try a lower `training.lr`"
 _WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec", "threshold")
@@ -75,11 +78,11 @@ class Scratch:
     """What a step writes and the next one overwrites: few tensors, since the processor's cache is small."""
 
     def __init__(self, like: Tensor, r: int, h: int, d: int, b: int):
-        self.wide = like.new_empty(r, d, b)
+        self.wide = aligned(like, r, d, b)
         """The centred activations, then the error x̂ − x."""
-        self.pre = like.new_empty(r, h, b)
+        self.pre = aligned(like, r, h, b)
         """The pre-activations, then their gradient."""
-        self.z = like.new_empty(r, h, b)
+        self.z = aligned(like, r, h, b)
         self.each = list(zip(self.pre, self.z, strict=True))
 
 
@@ -91,7 +94,7 @@ class Replicas(ABC):
         self.r, self.h, self.d = len(saes), saes[0].cfg.d_sae, saes[0].cfg.d_in
         like = torch.empty(0, dtype=saes[0].W_dec.dtype, device=device)
         self.params, self.grads, self.exp_avg, self.exp_avg_sq = (
-            like.new_zeros(self.r, 2 * self.h * self.d + 2 * self.h + self.d) for _ in range(4)
+            aligned(like, self.r, 2 * self.h * self.d + 2 * self.h + self.d) for _ in range(4)
         )
         self.w, self.g = Views(self.params, self.h, self.d), Views(self.grads, self.h, self.d)
         self.since_fired = like.new_zeros(self.r, self.h)
@@ -117,13 +120,14 @@ class Replicas(ABC):
             sae.cfg.metadata.num_dead_features = dead
 
     @torch.no_grad()
-    def step(self, x: Float[Tensor, "d b"], logging: bool = False) -> StepLog | None:
-        """Train on one batch, and return its log if `logging`.
+    def step(self, batch: Float[Tensor, "*r d b"], logging: bool = False) -> StepLog | None:
+        """Train on one batch, of all SAEs or of each, and return its log if `logging`.
 
         Raises:
             Diverged: activations, weights or gradients are not finite or, checked when `logging`, errors are huge.
         """
-        w, g, b = self.w, self.g, x.shape[1]
+        w, g, b = self.w, self.g, batch.shape[-1]
+        x = batch.expand(self.r, self.d, b)
         if self.scratch.pre.shape[2] != b:
             self.scratch = Scratch(self.params, self.r, self.h, self.d, b)
         s = self.scratch
@@ -147,18 +151,18 @@ class Replicas(ABC):
     def _activate(self, s: Scratch) -> None:
         """From pre, fill z."""
 
-    def _decode(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
+    def _decode(self, s: Scratch, x: Float[Tensor, "r d b"]) -> None:
         """From z, fill wide with the error."""
         torch.baddbmm(self.w.b_dec, self.w.W_dec.mT, s.z, out=s.wide).sub_(x)
 
-    def _gradients(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
+    def _gradients(self, s: Scratch, x: Float[Tensor, "r d b"]) -> None:
         """Fill the gradients of half the summed squared error, as if x were not centred."""
-        g, b = self.g, x.shape[1]
+        g = self.g
         torch.bmm(s.z, s.wide.mT, out=g.W_dec)
         torch.sum(s.wide, dim=2, keepdim=True, out=g.b_dec)
         self._backward(s)
         torch.sum(s.pre, dim=2, keepdim=True, out=g.b_enc)
-        torch.bmm(s.pre, x.T.expand(self.r, b, self.d), out=g.W_enc)
+        torch.bmm(s.pre, x.mT, out=g.W_enc)
 
     def _fired(self, z: Float[Tensor, "r h b"]) -> Bool[Tensor, "r h"]:
         return z.amax(dim=2) > 0
@@ -179,9 +183,9 @@ class Replicas(ABC):
         self.none_dead_until = self.done + max(0, DEAD_AFTER + 1 - silence)
         return self.since_fired > DEAD_AFTER if silence > DEAD_AFTER else None
 
-    def _log(self, s: Scratch, x: Float[Tensor, "d b"]) -> StepLog:
+    def _log(self, s: Scratch, x: Float[Tensor, "r d b"]) -> StepLog:
         b, mse = s.z.shape[2], self._mse(s)
-        self._require_bounded(mse, x.square().sum() / b)
+        self._require_bounded(mse, x.square().sum(dim=(1, 2)) / b)
         l0 = (s.z > 0).sum(dim=(1, 2)) / b
         return StepLog((mse + self._extra_loss(s)).tolist(), l0.tolist())
 
@@ -189,23 +193,23 @@ class Replicas(ABC):
     def _mse(s: Scratch) -> Float[Tensor, " r"]:
         return s.wide.square().sum(dim=(1, 2)) / s.wide.shape[2]
 
-    def _require_bounded(self, mse: Float[Tensor, " r"], power: Float[Tensor, ""]) -> None:
+    def _require_bounded(self, mse: Float[Tensor, " r"], power: Float[Tensor, " r"]) -> None:
         beyond = mse > DIVERGED * torch.maximum(self.first_mse, power)
         if beyond.any():
             i = int(beyond.int().argmax())
             raise self._diverged(
-                i, f"its squared error is {mse[i]:.4g}, where x̂ = 0 has {power:.4g} and the first step had "
+                i, f"its squared error is {mse[i]:.4g}, where x̂ = 0 has {power[i]:.4g} and the first step had "
                 f"{self.first_mse[i]:.4g}: {_LOWER_LR}"
             )  # fmt: skip
 
-    def _require_finite(self, values: Float[Tensor, "r n"], x: Float[Tensor, "d b"] | None) -> None:
+    def _require_finite(self, values: Float[Tensor, "r n"], x: Float[Tensor, "r d b"] | None) -> None:
         # A value that is not finite makes the sum so: one number to look at.
         if math.isfinite(values.sum().item()):
             return
         i = int(values.isfinite().all(dim=1).int().argmin())
         if not self.params[i].isfinite().all():
             raise self._diverged(i, "its weights hold NaN or Inf")
-        if x is not None and not x.isfinite().all():
+        if x is not None and not x[i].isfinite().all():
             raise self._diverged(i, "the activations hold NaN or Inf")
         raise self._diverged(i, f"its gradient is not finite: {_LOWER_LR}")
 
@@ -232,7 +236,19 @@ class Replicas(ABC):
                     yield ours, theirs.data.T if name == "W_enc" else theirs.data.view(ours.shape)
 
 
+def aligned(like: Tensor, r: int, *shape: int) -> Float[Tensor, "r ..."]:
+    """Zeros for each of r SAEs that begin where memory is aligned, as if each were alone: sums depend on that."""
+    size = math.prod(shape)
+    return like.new_zeros(r, -(-size // ALIGNED) * ALIGNED)[:, :size].view(r, *shape)
+
+
 def where_above(values: Tensor, gate: Tensor, cut: float, out: Tensor | None = None) -> Tensor:
     """The values where `gate` exceeds `cut`, else 0: one pass, without a mask of booleans."""
     backward = torch.ops.aten.threshold_backward  # of ReLU-like functions: lets the gradient through above the cut
     return backward(values, gate, cut) if out is None else backward.grad_input(values, gate, cut, grad_input=out)
+
+
+def where_within(values: Tensor, gate: Tensor, reach: float, out: Tensor) -> Tensor:
+    """The values where `gate` is within ± `reach`, else 0, in one pass too."""
+    backward = torch.ops.aten.hardtanh_backward
+    return backward.grad_input(values, gate, -reach, reach, grad_input=out)

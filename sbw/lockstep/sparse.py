@@ -47,12 +47,12 @@ class SparseBatchTopK(BatchTopKReplicas):
         super()._activate(s)
         self.active = _Active(s.z[0])
 
-    def _decode(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
+    def _decode(self, s: Scratch, x: Float[Tensor, "1 d b"]) -> None:
         x_hat = self.active.times_rows(self.w.W_dec[0]).add_(self.w.b_dec[0].T)
-        s.wide[0].copy_(x_hat.T).sub_(x)
+        s.wide[0].copy_(x_hat.T).sub_(x[0])
 
-    def _gradients(self, s: Scratch, x: Float[Tensor, "d b"]) -> None:
-        g, active, rows = self.g, self.active, x.T.contiguous()
+    def _gradients(self, s: Scratch, x: Float[Tensor, "1 d b"]) -> None:
+        g, active, rows = self.g, self.active, x[0].T.contiguous()
         torch.mm(active.by_latent(active.z), s.wide[0].T.contiguous(), out=g.W_dec[0])
         torch.sum(s.wide, dim=2, keepdim=True, out=g.b_dec)
         gradient = active.products(self.w.W_dec[0], s.wide[0])

@@ -1,9 +1,9 @@
-"""Trains many small SAEs of one shape in lockstep on one stream of activations.
+"""Trains many small SAEs of one shape in lockstep, on one stream of activations or each on its own.
 
 The arithmetic is that of SAELens 6.54's `SAETrainer`, with the backward pass written out (replicas.py). What all SAEs
 share is drawn once, and nothing is sorted to select. On CPUs the SAEs are dealt out to processes, another one draws for
 them (ahead.py), and each is stepped on its own, so that its scratch stays in the cache, by its active latents alone
-where these are few; on a GPU all are stepped at once.
+where these are few; SAEs of a few latents, and all SAEs on a GPU, are stepped at once.
 
 Activations lie features first, [d b] and [h b]: sums over the batch run along memory, and the GEMMs are faster.
 """
@@ -29,11 +29,14 @@ from sbw.lockstep.supported import REPLICAS, require_supported
 from sbw.run.processes import can_fork, map_processes, one_thread, processors
 from sbw.saes.schedule import KSchedule
 
-Stream = Iterator[Float[Tensor, "b d"]]
-"""Batches of activations; the transpose of a contiguous [d b] is taken without a copy."""
+Stream = Iterator[Float[Tensor, "*r b d"]]
+"""Batches of activations, for all SAEs or for each; the transpose of a contiguous [d b] is taken without a copy."""
 
 CHUNK = 25
 """Steps that an SAE takes before the next one's turn: its weights stay in the cache, and the batches remain few."""
+
+AT_ONCE = 1024
+"""Decoder weights that are stepped at once on a CPU: a step of fewer is calls more than arithmetic."""
 
 _NORM_BATCHES = 1000  # what SAELens's toy loop estimates the norm of the activations from
 
@@ -76,14 +79,15 @@ def train_lockstep(
     on_chunk: OnChunk | None = None,
     steer: Steer | None = None,
 ) -> list[CurvePoint]:
-    """Train SAELens SAEs in place, all on the same activations, as `SAETrainer` would train each of them.
+    """Train SAELens SAEs in place, as `SAETrainer` would train each of them.
 
     Adam (0.9, 0.999) at a constant rate, gradients clipped at norm 1, latents dead after 1,000 steps without firing.
     Unless steered, an SAE depends on its initial weights and the stream alone, not on the SAEs or processes beside it.
 
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
-        stream: `steps` batches, after 1,000 more where the SAEs normalise by the expected norm.
+        stream: `steps` batches that all SAEs share, after 1,000 more where they normalise by the expected norm; or, where
+            they do not, batches [r b d] with one for each SAE.
         steps, lr: batches to train on, and Adam's learning rate.
         log_every: steps between two points of the training curves.
         device: where to train.
@@ -97,11 +101,12 @@ def train_lockstep(
         Diverged, UserError: activations or weights are not finite, or an error grows too large; a process was killed.
     """
     require_supported(saes, steps, steered=steer is not None)
-    groups = _groups(saes, steps, lr, device, "dense" if steer else layout)
     alone = steer or _steps_at_once(device)
+    processes = 1 if alone else processes
+    groups = _groups(saes, steps, lr, device, "dense" if alone else layout, processes or processors())
     train = partial(_train, log_every=log_every, steer=steer)
     with one_thread(), _folded_in(saes, stream) as batches:
-        points = _deal_out(groups, _chunks(batches, steps), train, 1 if alone else processes, on_chunk)
+        points = _deal_out(groups, _chunks(batches, steps), train, processes, on_chunk)
     return sorted(points, key=lambda point: (point.step, point.replica))
 
 
@@ -114,9 +119,10 @@ class _Group:
             self.replicas = replicas(saes, *settings)
 
     def train(self, batches: Chunk, log_every: int) -> list[CurvePoint]:
-        points = []
+        points, members = [], slice(self.first, self.first + len(self.saes))
         with self._numbered():
-            for batch in batches:
+            for shared in batches:
+                batch = shared if shared.dim() == 2 else shared[members]
                 logging = (self.replicas.done + 1) % log_every == 0
                 log = self.replicas.step(batch.to(self.replicas.params.device), logging)
                 for i, values in enumerate(zip(*log, strict=True) if log else ()):
@@ -146,7 +152,7 @@ def _folded_in(saes: Sequence[TrainingSAE[Any]], batches: Stream) -> Iterator[St
 def _chunks(batches: Stream, steps: int) -> Iterator[Chunk]:
     for done in range(0, steps, CHUNK):
         wanted = min(CHUNK, steps - done)
-        chunk = [batch.T.contiguous() for batch in islice(batches, wanted)]
+        chunk = [batch.mT.contiguous() for batch in islice(batches, wanted)]
         if len(chunk) < wanted:
             raise ValueError(f"`stream` must have {steps} batches to train on, it ended after {done + len(chunk)}")
         yield chunk
@@ -224,18 +230,19 @@ def _set_ks(groups: list[_Group], ks: list[float]) -> None:
 
 
 def _groups(
-    saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str, layout: Layout | None
+    saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str, layout: Layout | None, processes: int
 ) -> list[_Group]:
-    if _steps_at_once(device):
-        return [_Group(0, saes, REPLICAS[type(saes[0])], steps, lr, device)]
-    return [_Group(i, [sae], _replicas(sae, layout), steps, lr, device) for i, sae in enumerate(saes)]
+    evenly = -(-len(saes) // processes)
+    size = evenly if _steps_at_once(device) else min(evenly, 1 if layout == "sparse" else fit_at_once(saes[0]))
+    parts = [(first, saes[first : first + size]) for first in range(0, len(saes), size)]
+    return [_Group(first, part, _replicas(part, layout), steps, lr, device) for first, part in parts]
 
 
-def _replicas(sae: TrainingSAE[Any], layout: Layout | None) -> type[Replicas]:
-    dense = REPLICAS[type(sae)]
-    if dense is BatchTopKReplicas and (layout == "sparse" or (layout is None and is_faster(sae))):
-        return SparseBatchTopK
-    return dense
+def _replicas(saes: Sequence[TrainingSAE[Any]], layout: Layout | None) -> type[Replicas]:
+    dense = REPLICAS[type(saes[0])]
+    if dense is not BatchTopKReplicas or len(saes) > 1:
+        return dense
+    return SparseBatchTopK if layout == "sparse" or (layout is None and is_faster(saes[0])) else dense
 
 
 def _best_shares(saes: int, processors: int) -> int:
@@ -252,6 +259,11 @@ def _best_shares(saes: int, processors: int) -> int:
     return min(range(1, saes + 1), key=cost)
 
 
+def fit_at_once(sae: TrainingSAE[Any]) -> int:
+    """How many SAEs of this shape a CPU steps at once."""
+    return max(1, AT_ONCE // sae.W_dec.numel())
+
+
 def _steps_at_once(device: str) -> bool:
     return torch.device(device).type == "cuda"
 
@@ -260,6 +272,8 @@ def _norm_scale(sae: TrainingSAE[Any], batches: Stream) -> float:
     """What brings the mean norm of the activations to √d_in; SAELens's `ActivationScaler` without its own bar."""
     total, rows = 0.0, 0
     for batch in islice(batches, _NORM_BATCHES):
+        if batch.dim() != 2:
+            raise ValueError(f"`stream` must be shared by SAEs that normalise activations, got batches {batch.shape}")
         total += batch.norm(dim=1).float().sum().item()  # in float32, as SAELens
         rows += len(batch)
     return math.sqrt(sae.cfg.d_in) * rows / total

@@ -26,6 +26,11 @@ class PlannedSae:
     """Number of them."""
 
     @property
+    def stream(self) -> tuple[int, int, int]:
+        """What SAEs that are trained on the same activations have in common."""
+        return id(self.toy), self.stream_seed, self.samples
+
+    @property
     def folder(self) -> str:
         """Its folder among its experiment's SAEs."""
         return folder_of(self.keys)

@@ -16,7 +16,8 @@ from sbw.run.errors import UserError
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.experiments.planned import PlannedSae
-from sbw.saes.untrained import initial_sae
+from sbw.saes.untrained import initial_sae, true_sae
+from sbw.synthesis.laws import build_toy
 from sbw.toy.generators import drawing_from, seeded
 from sbw.toy.model import Toy, with_hub
 from tests.conftest import ROOT
@@ -28,8 +29,8 @@ def train() -> Training:
 
 
 def trained(saes: list[TrainingSAE[Any]], toy: Toy, train: Training) -> list[CurvePoint]:
-    seed, samples, names = train.stream_seed, train.samples, [f"number {i}" for i in range(len(saes))]
-    return train_on_toy(saes, toy, train, "test", names=names, stream_seed=seed, samples=samples, log_every=10)
+    stream, names = toy.stream(train.batch_size, seeded(train.stream_seed)), [f"number {i}" for i in range(len(saes))]
+    return train_on_toy(saes, stream, train, "test", names=names, samples=train.samples, log_every=10)
 
 
 def test_trains_as_saelens_does(toy: Toy, train: Training) -> None:
@@ -71,6 +72,27 @@ def test_each_sae_is_trained_on_its_stream_whichever_process_trains_it(
         trained([alone], one.toy, train.model_copy(update={"stream_seed": one.stream_seed, "samples": one.samples}))
         save_sae(alone, tmp_path / "alone")
         assert torch.equal(load_sae(tmp_path / one.folder).W_dec, load_sae(tmp_path / "alone").W_dec)
+
+
+@pytest.mark.parametrize("processors", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 5, 23])
+def test_small_saes_with_streams_of_their_own_are_as_if_alone(
+    train: Training, processors: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sbw.lockstep.toys.processors", lambda: processors)
+    five = build_toy(load_params(ROOT).toys["five"])
+    toys = [with_hub(five, rho) for rho in (-0.4, 0.3)]
+    planned = [
+        PlannedSae({"i": i}, partial(true_sae, 1 + i / 20, five.features), toys[i % 2], i, (2_560, 1_280)[i % 3 == 2])
+        for i in range(count)
+    ]
+    train_planned(planned, train, lambda sae: tmp_path / sae.folder, "test")
+    for one in planned:
+        alone = one.sae()
+        trained([alone], one.toy, train.model_copy(update={"stream_seed": one.stream_seed, "samples": one.samples}))
+        save_sae(alone, tmp_path / "alone")
+        for name, weights in load_sae(tmp_path / "alone").state_dict().items():
+            assert torch.equal(load_sae(tmp_path / one.folder).state_dict()[name], weights), (one.keys, name)
 
 
 def test_the_sae_that_diverges_is_named_and_nothing_is_saved(toy: Toy, train: Training, tmp_path: Path) -> None:

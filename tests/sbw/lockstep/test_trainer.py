@@ -41,6 +41,17 @@ def test_a_replica_depends_on_no_other(toy: Toy) -> None:
         assert largest_difference(alone, expected) == 0
 
 
+@pytest.mark.parametrize(("d_in", "d_sae"), [(20, 5), (6, 10), (7, 11), (13, 37), (23, 15), (35, 12), (39, 13)])
+@pytest.mark.parametrize("size", [7, 100, 1024])
+def test_small_saes_that_are_stepped_at_once_have_the_bytes_they_have_alone(d_in: int, d_sae: int, size: int) -> None:
+    draws = torch.Generator().manual_seed(d_in)
+    data = [torch.randn(size, d_in, generator=draws) for _ in range(20)]
+    saes: list[SAE] = [initial_sae(1 + i / 3, d_in, d_sae, seed=i) for i in range(5)]
+    for sae, together in zip(saes, trained_in_lockstep(saes, data, processes=1), strict=True):
+        (alone,) = trained_in_lockstep([sae], data)
+        assert all(torch.equal(weights, alone.state_dict()[name]) for name, weights in together.state_dict().items())
+
+
 @pytest.mark.parametrize(
     "make", [lambda i: in_float64(batchtopk(3 + i, seed=i)), lambda i: in_float64(jumprelu(i + 1))]
 )
