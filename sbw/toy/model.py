@@ -71,10 +71,11 @@ class Toy:
     ) -> Iterator[Float[Tensor, "b f"]]:
         # SAELens's sampling, to rounding, in half the time: the matrix is factorised once.
         toy, f = self.activations, self.features.num_features
-        mean, std = toy.mean_firing_magnitudes, toy.std_firing_magnitudes
+        per_feature = toy.mean_firing_magnitudes, toy.std_firing_magnitudes, toy.correlation_thresholds
+        mean, std, thresholds = (values.expand(rows, f).contiguous() for values in per_feature)  # one row for all is slower
         factor = torch.linalg.cholesky(matrix).T
         while True:
-            excess = torch.randn(rows, f, generator=generator) @ factor - toy.correlation_thresholds
+            excess = torch.randn(rows, f, generator=generator).matmul(factor).sub_(thresholds)
             fired = torch.from_numpy(np.flatnonzero(excess.numpy() > 0))
             deltas = torch.zeros(rows * f)
             deltas.scatter_(0, fired, torch.randn(len(fired), generator=generator))
