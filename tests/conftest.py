@@ -57,6 +57,15 @@ QUICK_WITHOUT = [
 ]
 
 
+def leaves(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted keys of the values in a section of params, and the values."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
 # Stages of one generation do not depend on each other.
 GENERATIONS = [
     ("collect_l0", "synthesize@", "plots_scripts", "audit_folder"),

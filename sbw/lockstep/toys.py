@@ -20,6 +20,7 @@ from sbw.run.processes import map_processes, processors, quiet
 from sbw.saes.disk import save_sae
 from sbw.saes.experiments.planned import PlannedSae
 from sbw.toy.generators import seeded
+
 Place = Callable[[PlannedSae], Path]
 
 

@@ -86,8 +86,8 @@ def train_lockstep(
 
     Args:
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
-        stream: `steps` batches that all SAEs share, after 1,000 more where they normalise by the expected norm; or, where
-            they do not, batches [r b d] with one for each SAE.
+        stream: `steps` batches, which the SAEs share or of which each has its own; after 1,000 more, shared, where they
+            normalise by the expected norm.
         steps, lr: batches to train on, and Adam's learning rate.
         log_every: steps between two points of the training curves.
         device: where to train.

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,9 @@ from sbw.run.errors import UserError
 from sbw.run.loading import load_document
 from sbw.saes.disk import save_sae
 from sbw.saes.untrained import initial_sae
-from tests.conftest import LLM_PARAMS, ROOT, Clone, stages_run
+from tests.conftest import LLM_PARAMS, ROOT, Clone, leaves, stages_run
 
 FILES = [str(path.relative_to(ROOT)) for pattern in ("", "[a-z]*/**/") for path in ROOT.glob(f"{pattern}params.yaml")]
-
-
-def _leaves(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _as_yaml(value: Any) -> str:
@@ -39,7 +30,7 @@ def test_every_default_can_be_given_back_as_yaml_has_it(file: str, tmp_path: Pat
     copy = tmp_path / "params.yaml"
     shutil.copy(ROOT / file, copy)
     defaults = YAML(typ="safe").load(copy)
-    given = {f"{key}={_as_yaml(value)}": value for key, value in _leaves(defaults)}
+    given = {f"{key}={_as_yaml(value)}": value for key, value in leaves(defaults)}
     assert [override.value() for override in to_hydra_overrides(list(given))] == list(given.values())
     apply_overrides(copy, list(given))
     assert YAML(typ="safe").load(copy) == defaults

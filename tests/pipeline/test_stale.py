@@ -16,7 +16,7 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, Clone, leaves
 
 IN_FOCUS = {"train", "evaluate@train", "figures@train", "series"}
 TOY_FIGURES = {"figures@toy"}
@@ -59,14 +59,6 @@ STALE = {
     "cluster.*": set(),
     "evaluate.*": {"evaluate@train", "figures@train", "series"} | MEASURED | MEASURES,
 }
-
-
-def leaves(section: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in section.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def other(value: Any) -> Any:

@@ -149,6 +149,13 @@ def test_a_stream_that_ends_too_early_is_an_error(toy: Toy, processes: int) -> N
         train_lockstep([batchtopk(5), batchtopk(9)], iter(data), steps=60, lr=LR, processes=processes)
 
 
+def test_saes_that_normalise_need_one_stream(toy: Toy) -> None:
+    saes: list[SAE] = [jumprelu(seed=seed, normalize_activations="expected_average_only_in") for seed in (0, 1)]
+    data = [torch.stack([batch, batch]) for batch in batches(toy, 2)]
+    with pytest.raises(ValueError, match=r"^`stream` must be shared by SAEs that normalise activations, got batches"):
+        train_lockstep(saes, iter(data), steps=1, lr=LR)
+
+
 @pytest.mark.parametrize("make", [batchtopk, jumprelu])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize(("processes", "layout"), [(1, "dense"), (2, "dense"), (1, "sparse")])
