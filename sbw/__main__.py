@@ -24,10 +24,12 @@ def _add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "audit",
         help="say which of the SAEs in some folders have the right L0",
         description="One row per SAE and a verdict per family of SAEs, by their decoders alone. The L0 of an SAE is "
-        "that of its metadata, else its k, else the one in its folder's name, as in l0_57.",
+        "that of its metadata, else its k, else the one in its folder's name, as in l0_57. SAEs of SAELens, sparsify, "
+        "dictionary_learning, Gemma Scope, Llama Scope, OpenMOSS, Qwen-Scope, OpenAI and Goodfire are read. The exit "
+        "status is 1 where an SAE is left out of the verdicts.",
     )
     verb.set_defaults(call=_audit)
-    verb.add_argument("folders", nargs="+", metavar="PATH", help="a folder of SAELens SAEs, at any depth")
+    verb.add_argument("folders", nargs="+", metavar="PATH", help="a folder of SAEs, at any depth")
     verb.add_argument("--out", type=Path, metavar="FOLDER", help="write the tables and verdicts.json")
     verb.add_argument("--json", action="store_true", help="print JSON")
 
@@ -55,6 +57,8 @@ def _audit(folders: list[str], out: Path | None, json: bool) -> None:
     if out:
         found.save(out)
     print(dumps(found.document, indent=2) if json else found.words)
+    if found.left_out:
+        sys.exit(1)
 
 
 def _check() -> None:

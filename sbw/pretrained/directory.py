@@ -9,6 +9,7 @@ from sae_lens import __version__
 from sae_lens.loading.pretrained_saes_directory import PretrainedSAELookup, get_pretrained_saes_directory
 
 from sbw.files import column
+from sbw.pretrained.names import plain
 
 PRETRAINED = pa.schema(
     [
@@ -26,9 +27,6 @@ PRETRAINED = pa.schema(
     ],
     metadata={"sae_lens_version": __version__},
 )
-
-LONGEST_NAME = 200
-"""Most characters of a name; SAELens's longest has 70."""
 
 _LAYER = re.compile(r"^(?:blocks\.|l)(\d+)[._amr]|(?:^|[/_])layer_?(\d+)(?=$|[/_])")
 _WIDTH = re.compile(
@@ -65,12 +63,6 @@ def select(saes: pd.DataFrame, models: list[str], releases: list[str], require_n
     """
     wanted = _matches(saes["model"], models) & _matches(saes["release"], releases) & (saes["l0"] > 0)
     return wanted & saes["neuronpedia_id"].notna() if require_neuronpedia else wanted
-
-
-def plain(name: str) -> str:
-    """A name from outside, safe to keep and show: unprintable characters are escaped, a long name is cut."""
-    shown = repr(name)[1:-1]
-    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
 
 
 def parse_layer(sae_id: str) -> int | None:

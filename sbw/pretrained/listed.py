@@ -1,17 +1,15 @@
-"""SAEs in folders or in SAELens's directory, listed before they are loaded."""
+"""SAELens's SAEs, in folders or in its directory, listed before they are loaded."""
 
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
-from sbw.pretrained.directory import plain
+from sbw.pretrained.formats import Decoder, described
+from sbw.pretrained.names import numbers_as_numbers, plain, stated_l0
 from sbw.run.errors import UserError, not_found
 from sbw.saes.disk import load_sae
-
-_L0_IN_NAME = re.compile(r"(?:^|[/_.-])(?:average_)?(?:l0|k)[_=-]?(\d+(?:\.\d+)?)(?=$|[/_-])", re.IGNORECASE)
 
 
 class Listed(NamedTuple):
@@ -43,6 +41,11 @@ class Listed(NamedTuple):
                 f"SAELens, and name its folder instead ({str(error).splitlines()[0]})"
             ) from error
 
+    def decoder(self) -> Decoder:
+        """Its decoder, and what its config says; raises as `load` does."""
+        sae = self.load()
+        return described(sae.W_dec.detach().float(), "SAELens", sae.cfg.to_dict())
+
 
 def in_folder(folder: Path) -> list[Listed]:
     """The SAELens SAEs in a folder, at any depth, ordered by name, with numbers in names as numbers.
@@ -52,21 +55,11 @@ def in_folder(folder: Path) -> list[Listed]:
     """
     if not folder.exists():
         raise not_found(folder)
-    found = sorted((path.parent for path in folder.rglob("cfg.json")), key=_numbers_as_numbers)
+    found = sorted((path.parent for path in folder.rglob("cfg.json")), key=numbers_as_numbers)
     if not found:
         raise UserError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
     return [Listed(_name(path, folder), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
 
 
-def stated_l0(name: str) -> float | None:
-    """The last L0 that a name states, as in `average_l0_105`, `l0=12.5` or `k=9`, or None."""
-    stated = _L0_IN_NAME.findall(name)
-    return float(stated[-1]) if stated else None
-
-
 def _name(path: Path, folder: Path) -> str:
     return plain(str(path.relative_to(folder)) if path != folder else folder.name)
-
-
-def _numbers_as_numbers(path: Path) -> list[str | int]:
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(path))]

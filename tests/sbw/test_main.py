@@ -28,6 +28,11 @@ socket.socket.connect = socket.getaddrinfo = refuse
 runpy.run_module("sbw", run_name="__main__", alter_sys=True)
 """
 
+KNOWN = (
+    "sae_weights.safetensors, sae.safetensors, ae.pt, params.npz, params.safetensors, final.safetensors, *.sae.pt, "
+    "*.pt, *.pth"
+)
+
 
 def sbw(folder: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
@@ -61,11 +66,18 @@ def test_an_audit_of_several_folders_as_json(folder: Path) -> None:
     assert list(document["families"]) == ["batchtopk, 16 -> 8 latents"]
 
 
+def test_an_sae_that_is_left_out_shows_in_the_exit_status(folder: Path) -> None:
+    (folder / "mine/k=4/sae_weights.safetensors").write_bytes(b"broken")
+    done = sbw(folder, "audit", "mine", ok=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\nLeft out: 1\nk=4: mine/k=4/sae_weights.safetensors is not a readable file of weights" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [
         ("nowhere", "sbw: nowhere: not found\n"),
-        ("empty", "sbw: empty holds no SAELens SAE: no folder in it has a cfg.json\n"),
+        ("empty", f"sbw: empty holds no SAE: no file in it is named {KNOWN}, with its config beside it\n"),
     ],
 )
 def test_a_folder_without_saes_ends_in_one_line(tmp_path: Path, path: str, message: str) -> None:
@@ -77,7 +89,7 @@ def test_help_lists_every_verb_and_imports_no_torch(tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "sbw", "audit", "--help"]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True,
                           env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
-    assert "a folder of SAELens SAEs, at any depth" in done.stdout
+    assert "a folder of SAEs, at any depth" in done.stdout
     assert "argparse" in done.stderr
     assert "torch" not in done.stderr
     verbs = sbw(tmp_path, "--help").stdout

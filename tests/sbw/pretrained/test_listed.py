@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from sae_lens import SAE
 
-from sbw.pretrained.listed import Listed, in_folder, stated_l0
+from sbw.pretrained.listed import Listed, in_folder
+from sbw.pretrained.names import stated_l0
 from sbw.run.errors import UserError
 from tests.tiny import random_sae
 

@@ -1,19 +1,24 @@
-"""SAEs in folders are measured by their decoders; an SAE with an unknown L0 is an error that names it."""
+"""SAEs in folders are measured by their decoders; an odd one is named, and does not end the audit."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from sbw.files import load_table
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
+from sbw.pretrained.hub import in_directory
 from sbw.pretrained.listed import Listed
 from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
-from sbw.verdict.audit import AGREEMENTS, AUDIT, audit, in_directory
+from sbw.verdict.audit import AGREEMENTS, AUDIT, audit
+from tests.conftest import ROOT
 
 HUB = "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical"
 
@@ -32,7 +37,7 @@ def jumprelu(folder: Path) -> None:
 
 
 def test_a_row_has_the_metrics_of_the_decoder(folder: Path) -> None:
-    saes, agreements, _ = audit(folder)
+    saes, agreements, *_ = audit(folder)
     assert list(saes.columns) == AUDIT.names
     first = load_sae(folder / "k3/seed0").W_dec.detach()
     assert saes["c_dec"].iloc[0] == pytest.approx(pairwise_cosine(first))
@@ -54,7 +59,7 @@ def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(fol
         sae = initial_sae(3, 16, 8, seed)
         sae.cfg.metadata.l0 = l0
         save_sae(sae, folder / f"k3/seed{seed}")
-    saes, agreements, _ = audit(folder)
+    saes, agreements, *_ = audit(folder)
     assert saes["setting"].tolist() == [3, 3, 5, 5]
     assert saes["l0"].tolist() == [2.5, 2.75, 5, 5]
     assert agreements["setting"].tolist() == [3, 5]
@@ -79,16 +84,51 @@ def test_several_folders_are_one_audit_with_their_folders_in_the_names(folder: P
     assert len(found.verdicts) == 1
 
 
-def test_an_l0_that_is_not_known_is_refused(tmp_path: Path) -> None:
-    jumprelu(tmp_path / "mine/first")
-    with pytest.raises(UserError, match=r"the L0 of first is not known: name its folder after it, as in `l0_57`"):
-        audit(tmp_path / "mine")
+def test_an_sae_whose_l0_nobody_states_is_measured_and_in_no_verdict(folder: Path) -> None:
+    jumprelu(folder / "first")
+    found = audit(folder)
+    assert found.left_out == {"first": "its L0 is not known: name its folder after it, as in `l0_57`"}
+    assert list(found.verdicts) == ["batchtopk, 16 -> 8 latents"]
+    assert json.loads(json.dumps(found.document, allow_nan=False))["saes"][0]["l0"] is None
+    assert "\n\nLeft out: 1\nfirst: its L0 is not known" in found.words
 
 
-def test_a_broken_sae_is_named(folder: Path) -> None:
+def test_an_odd_sae_is_named_and_the_others_are_judged(folder: Path) -> None:
     (folder / "k3/seed1/sae_weights.safetensors").write_bytes(b"broken")
-    with pytest.raises(UserError, match="k3/seed1 is not a readable SAELens folder"):
-        audit(folder)
+    save_sae(initial_sae(1, 16, 1, 0), folder / "one")
+    found = audit(folder)
+    assert found.saes["sae"].tolist() == ["k3/seed0", "k5/seed0", "k5/seed1"]
+    assert "k3/seed1/sae_weights.safetensors is not a readable file of weights" in found.left_out["k3/seed1"]
+    assert found.left_out["one"] == "it has 1 latents, of which 1 are not zero: c_dec needs two"
+    with pytest.raises(UserError, match=r"^no SAE can be judged; one: it has 1 latents"):
+        audit(folder / "one")
+
+
+def test_copies_and_checkpoints_are_no_seeds(folder: Path) -> None:
+    sae = initial_sae(3, 16, 8, 0)
+    save_sae(sae, folder / "k3/seed0 (copy)")
+    sae.W_dec.data += 0.002
+    save_sae(sae, folder / "k3/step_2000")
+    found = audit(folder)
+    assert sorted(found.left_out) == ["k3/seed0", "k3/seed0 (copy)"]
+    assert found.left_out["k3/seed0 (copy)"] == "a copy of k3/seed0"
+    assert found.left_out["k3/seed0"].startswith("of the same run as k3/step_2000")
+    assert len(found.agreements) == 2
+
+
+def test_rows_of_zeros_are_counted_and_left_out_of_c_dec(folder: Path) -> None:
+    sae = initial_sae(4, 16, 8, 5)
+    save_sae(sae, folder / "k4/whole")
+    sae.W_dec.data[2:5] = 0
+    save_file({"W_dec": sae.W_dec.data, "b_dec": sae.b_dec.data}, folder / "k4/whole/sae_weights.safetensors")
+    row = audit(folder / "k4").saes.iloc[0]
+    assert row["zero_rows"] == 3
+    assert row["c_dec"] == pytest.approx(pairwise_cosine(sae.W_dec.data[[0, 1, 5, 6, 7]]))
+
+
+def test_folders_are_audited_without_importing_saelens(folder: Path) -> None:
+    code = f"import sys, sbw; sbw.audit({str(folder)!r}); assert 'sae_lens' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_patterns_choose_from_the_directory() -> None:
@@ -105,6 +145,6 @@ def test_a_pattern_that_matches_nothing_is_refused() -> None:
 
 def test_large_decoders_are_not_matched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sbw.metrics.stability.MATCHED_UP_TO", 7)
-    saes, agreements, _ = audit(folder)
+    saes, agreements, *_ = audit(folder)
     assert (len(saes), len(agreements)) == (4, 0)
     assert torch.tensor(saes["c_dec"].tolist()).isfinite().all()

@@ -1,0 +1,169 @@
+"""The decoders of SAEs in the files of the field's libraries, read without running anything that is in them.
+
+Shapes: h latents, d width of the activations.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sbw.run.errors import UserError, reading, require_finite
+
+
+class Format(NamedTuple):
+    """Where a library keeps an SAE."""
+
+    library: str
+    weights: str
+    """Pattern of the file of weights."""
+    config: str | None
+    """Its config, from the folder of the weights."""
+    by_latents: bool
+    """Whether the decoder is [h d]; else [d h]. A bias of d entries decides where h and d differ."""
+
+
+FORMATS = [
+    Format("SAELens", "sae_weights.safetensors", "cfg.json", True),
+    Format("OpenMOSS", "sae_weights.safetensors", "config.json", False),
+    Format("sparsify", "sae.safetensors", "cfg.json", True),
+    Format("dictionary_learning", "ae.pt", "config.json", False),
+    Format("Gemma Scope", "params.npz", None, True),
+    Format("Gemma Scope 2", "params.safetensors", "config.json", True),
+    Format("Llama Scope", "final.safetensors", "../hyperparams.json", False),
+    Format("Qwen-Scope", "*.sae.pt", None, False),
+    Format("a .pt file, as of OpenAI or Goodfire,", "*.pt", None, False),
+    Format("a .pth file, as of Goodfire,", "*.pth", None, False),
+]
+"""In the order in which they are looked for."""
+
+_DECODERS = ("W_dec", "w_dec", "decoder.weight", "decoder_linear.weight")
+_BIASES = ("b_dec", "decoder.bias", "decoder_linear.bias", "decoder_bias", "pre_bias", "bias")
+_SETTINGS = ("k", "top_k", "trainer.k", "activation_fn_kwargs.k", "activation_state_dict.k",
+             "metadata.training_architecture_details.k")  # fmt: skip
+_L0S = ("metadata.l0", "l0", "average_l0")
+_ARCHITECTURES = ("metadata.training_architecture", "architecture", "trainer.dict_class", "act_fn", "activation")
+_MODELS = ("metadata.model_name", "model_name", "trainer.lm_name", "model")
+_HOOKS = ("metadata.hook_name", "hook_name", "hook_point_in", "trainer.submodule_name", "hook_point", "trainer.layer",
+          "layer")  # fmt: skip
+_LAYER = re.compile(r"(?:^|[/_.])layers?[._]?(\d+)(?=$|[/_.])")
+_SAME_MODEL = {"gpt2-small": "gpt2"}
+
+
+class Decoder(NamedTuple):
+    """What an SAE's files say, without its encoder."""
+
+    W_dec: Float[Tensor, "h d"]
+    """In float32."""
+    family: tuple[str, ...]
+    """Architecture, or else the library, then model and hook where its config names them."""
+    setting: float | None
+    """The k that it was trained for."""
+    l0: float | None
+    """The L0 that its config states as measured."""
+
+
+def format_of(weights: Path) -> Format | None:
+    """The format that a file has by its name and the config beside it, or None if it is not known."""
+    for each in FORMATS:
+        named = fnmatchcase(weights.name, each.weights)
+        if named and (each.config is None or (weights.parent / each.config).is_file()):
+            return each
+    return None
+
+
+def read_decoder(weights: Path) -> Decoder:
+    """Read an SAE's decoder and what its config says of it.
+
+    Raises:
+        FileNotFoundError, UserError: a file is missing or not readable, or has no decoder.
+    """
+    form = format_of(weights)
+    if form is None:
+        raise UserError(f"{weights} is of no format that is known: {', '.join(each.library for each in FORMATS)}")
+    with reading(weights, "file of weights"):
+        tensors, config = _tensors(weights), {}
+    if form.config:
+        with reading(weights.parent / form.config, "config"):
+            config = json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig"))
+    W_dec = _decoder(tensors, form, weights)
+    require_finite({"decoder": W_dec}, weights)
+    return described(W_dec, form.library, {**_in_path(weights), **tensors, **config})
+
+
+def described(W_dec: Float[Tensor, "h d"], library: str, config: Mapping[str, Any]) -> Decoder:
+    """A decoder with what the config of its SAE says."""
+    said = _flat(config)
+    family = (_first(said, _ARCHITECTURES) or library, _model(_first(said, _MODELS)), _first(said, _HOOKS))
+    return Decoder(W_dec, tuple(each for each in family if each), _number(said, _SETTINGS), _number(said, _L0S))
+
+
+def _in_path(weights: Path) -> dict[str, Any]:
+    """The layer that a path states, where the config may not."""
+    layers = _LAYER.findall("/".join(weights.parts[-4:]))
+    return {"layer": f"layer {layers[-1]}"} if layers else {}
+
+
+def _tensors(weights: Path) -> dict[str, Any]:
+    with weights.open("rb") as file:
+        if file.read(40).startswith(b"version https://git-lfs"):
+            raise UserError(f"{weights} is a pointer of Git LFS: run `git lfs pull` where it was cloned")
+    match weights.suffix:
+        case ".safetensors":
+            return dict(load_file(weights))
+        case ".npz":
+            with np.load(weights, allow_pickle=False) as arrays:
+                return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    loaded = torch.load(weights, map_location="cpu", weights_only=True)
+    return dict(loaded.get("state_dict", loaded))
+
+
+def _decoder(tensors: Mapping[str, Any], form: Format, weights: Path) -> Float[Tensor, "h d"]:
+    W_dec = next((tensors[name] for name in _DECODERS if name in tensors), None)
+    if W_dec is None or W_dec.dim() != 2:
+        raise UserError(f"{weights} has no decoder, a matrix named {', '.join(_DECODERS)}; it has {_names(tensors)}")
+    biases = {len(tensors[name]) for name in _BIASES if name in tensors and tensors[name].dim() == 1}
+    by_latents = form.by_latents
+    if W_dec.shape[0] != W_dec.shape[1] and biases & set(W_dec.shape):
+        by_latents = W_dec.shape[1] in biases
+    return (W_dec if by_latents else W_dec.T).float().contiguous()
+
+
+def _names(tensors: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(map(str, tensors))[:8]) or "nothing"
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The values of nested mappings by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+def _first(said: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    values = (said[key] for key in keys if isinstance(said.get(key), str | int) and said[key] != "")
+    return str(next(values, ""))
+
+
+def _model(name: str) -> str:
+    short = name.rsplit("/", 1)[-1].lower()
+    return _SAME_MODEL.get(short, short)
+
+
+def _number(said: Mapping[str, Any], keys: tuple[str, ...]) -> float | None:
+    """The first value above 0 among these keys; what is no such number is as if it were not there."""
+    for key in keys:
+        value = said.get(key)
+        value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
+            return float(value)
+    return None
