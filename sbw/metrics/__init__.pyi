@@ -1,3 +1,4 @@
+from .coherence import coherence as coherence
 from .geometry import cosine_similarities as cosine_similarities
 from .geometry import match_features as match_features
 from .geometry import null_pairwise_cosine as null_pairwise_cosine

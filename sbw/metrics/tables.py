@@ -16,6 +16,7 @@ from sae_lens import SAE
 from torch import Tensor
 
 from sbw.files import column, save_table
+from sbw.metrics.coherence import coherence
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.metrics.reconstruction import reconstruction_errors
@@ -46,6 +47,11 @@ SAES = pa.schema(
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_enc", pa.float64(), "mean absolute cosine similarity of two encoder columns"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
+        column(
+            "coherence",
+            pa.float64(),
+            "sum of z_i z_j cos(u_i, u_j) over that of z_i^2: above 0, L0 is too low",
+        ),
         column("mse", pa.float64(), "squared error summed over the width, mean over samples"),
         column("variance_explained_about_zero", pa.float64(), "1 - mse / E|x|^2"),
         column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),
@@ -191,7 +197,7 @@ def _measure(subject: Subject, toy: Toy, sample: Sample, bins: int | None) -> tu
 def _sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
     sae = subject.sae
     found = recovery(sae, toy.features, sample.feature_acts)
-    c_dec = pairwise_cosine(sae.W_dec)
+    c_dec, codes = pairwise_cosine(sae.W_dec), sae.encode(sample.activations)
     return {
         **subject.columns,
         "d_in": sae.cfg.d_in,
@@ -201,7 +207,8 @@ def _sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
         "c_dec": c_dec,
         "c_enc": pairwise_cosine(sae.W_enc.T),
         "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
-        **reconstruction_errors(sample.activations, sae(sample.activations))._asdict(),
+        "coherence": coherence(codes, sae.W_dec),
+        **reconstruction_errors(sample.activations, sae.decode(codes))._asdict(),
         **{name: getattr(found, name) for name in ("mcc", "uniqueness", "dead_latents", "shrinkage")},
         "precision": found.classification.precision,
         "recall": found.classification.recall,

@@ -10,7 +10,7 @@ FAMILIES = {
     "pretrained": ["pretrained_l0", "pretrained_l0_by"],
     "toy": ["firing_probabilities", "correlation_matrix"],
     "train": ["cosine_heatmap"],
-    "sweep": ["projection", "pairwise_cosine", "tradeoff", "cosine_heatmaps", "low_l0_mse", "histograms"],
+    "sweep": ["projection", "pairwise_cosine", "coherence", "tradeoff", "cosine_heatmaps", "low_l0_mse", "histograms"],
     "automatic_l0": ["automatic_l0"],
     "recommendation": ["recommendation"],
     "theory": ["intuition"],

@@ -53,7 +53,10 @@ SAES = pd.DataFrame(
     ]
 ).astype({"seed": "Int64"})
 SAES = SAES.assign(
-    c_dec_over_null=SAES["c_dec"] / 0.08, c_enc=0.02 * SAES["k"], variance_explained_about_zero=0.04 * SAES["k"]
+    coherence=0.11 - 0.01 * SAES["k"],
+    c_dec_over_null=SAES["c_dec"] / 0.08,
+    c_enc=0.02 * SAES["k"],
+    variance_explained_about_zero=0.04 * SAES["k"],
 )
 
 
@@ -200,6 +203,7 @@ TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "cosine_heatmap": cosines,
     "projection": projections,
     "pairwise_cosine": saes,
+    "coherence": saes,
     "tradeoff": saes,
     "cosine_heatmaps": sweep_cosines,
     "low_l0_mse": errors,

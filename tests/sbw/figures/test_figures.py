@@ -100,6 +100,13 @@ def test_pairwise_cosine_has_both_sides_the_null_and_the_rule() -> None:
         assert rule_of(axes) == [10.9]
 
 
+def test_coherence_has_the_trained_alone_a_line_at_0_and_the_rule() -> None:
+    (axes,) = drawn("coherence", saes()).axes
+    assert np.asarray(axes.lines[0].get_ydata()).tolist() == [0, 0]
+    np.testing.assert_allclose(np.asarray(axes.lines[1].get_ydata()), [0.02, 0, -0.03], atol=1e-9)
+    assert rule_of(axes) == [10.9]
+
+
 def test_tradeoff_has_the_trained_and_the_truth() -> None:
     (axes,) = drawn("tradeoff", saes()).axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["trained (2 seeds)", "true features"]

@@ -33,6 +33,7 @@ def _row(k: float | None, seed: int | None, away: float, **keys: Any) -> dict[st
         "l0": k,
         "c_dec": 0.001 + 0.01 * distance + shift,
         "c_enc": 0.002 + 0.005 * distance + shift,
+        "coherence": -0.01 * away,
         "c_dec_over_null": (0.001 + 0.01 * distance + shift) / 0.08,
         "mse": mse,
         "variance_explained_about_zero": 1 - mse / 11.3,
