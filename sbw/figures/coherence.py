@@ -20,5 +20,8 @@ def draw(saes: pd.DataFrame) -> Figure:
     mark_true_l0(axes, table, label=True)
     axes.set_xlabel("L0 (k)")
     axes.set_ylabel("coherence κ")
-    axes.set_title(f"Above 0: L0 too low; below: too high ({spread_name(table['seeds'].max())})")
+    for words, y, side in (("L0 too low", 2, "bottom"), ("L0 too high", -2, "top")):
+        axes.annotate(words, (1, 0), xycoords=("axes fraction", "data"), xytext=(-2, y), textcoords="offset points",
+                      ha="right", va=side, fontsize=6, color=GREY)  # fmt: skip
+    axes.set_title(f"Coherence of latents; {spread_name(table['seeds'].max())}")
     return figure
