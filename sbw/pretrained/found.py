@@ -51,8 +51,13 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 
 def _weights(folder: Path) -> list[Path]:
-    """The files of weights in a folder; beside a named one, others are its trainer's state."""
+    """The files of weights in a folder; beside a named one, others are its trainer's state.
+
+    A config of SAELens's without weights has the name of those that are missing, which reading them tells.
+    """
     known = [path for path in folder.iterdir() if path.is_file() and format_of(path)]
+    if not known and (folder / "cfg.json").is_file():
+        return [folder / FORMATS[0].weights]
     return [path for path in known if path.name in _NAMED] or known
 
 

@@ -145,6 +145,8 @@ def _audited(subjects: Sequence[Subject], seed: int) -> Audit:
         try:
             decoder = one.read()
             rows[one.name], prints[one.name] = _row(one, decoder), normalize(decoder.W_dec[:_COMPARED], dim=1)
+        except FileNotFoundError as error:
+            left_out[one.name] = f"{error.filename}: not found"
         except (UserError, OSError) as error:
             left_out[one.name] = str(error)
     if not rows:

@@ -14,6 +14,7 @@ import torch
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
 from sbw.files import load_table, load_tensors, read_json
+from sbw.pretrained.formats import read_decoder
 from sbw.run.errors import UserError, printable
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
@@ -40,7 +41,9 @@ def test_nothing_that_executes_what_it_reads_is_used() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not EXECUTES & {name.split(".")[0] for name in names}, path
             if isinstance(node, ast.Call):
-                assert ast.unparse(node.func) not in {"eval", "exec", "torch.load", "torch.save", "yaml.load"}, path
+                assert ast.unparse(node.func) not in {"eval", "exec", "torch.save", "yaml.load"}, path
+                keywords = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                assert ast.unparse(node.func) != "torch.load" or keywords.get("weights_only") == "True", path
                 trusting = [word for word in node.keywords if word.arg in {"allow_pickle", "trust_remote_code"}]
                 assert all(ast.unparse(word.value) == "False" for word in trusting), path
 
@@ -71,6 +74,8 @@ class Executed:
         ("sae_weights.safetensors", lambda path: load_sae(path.parent)),
         ("cfg.json", lambda path: load_sae(path.parent)),
         ("params.yaml", lambda path: load_params(path.parent)),
+        ("ae.pt", read_decoder),
+        ("params.npz", read_decoder),
         ("stats.json", read_json),
     ],
 )
@@ -78,6 +83,7 @@ def test_no_loader_unpickles(
     write: Callable[[Any, Path], Any], name: str, load: Callable[[Path], Any], tmp_path: Path
 ) -> None:
     save_sae(initial_sae(5, 10, 8, 0), tmp_path)
+    (tmp_path / "config.json").write_text("{}")
     write(Executed(tmp_path / "made"), tmp_path / name)
     with pytest.raises(UserError, match=re.escape(str(tmp_path))):
         load(tmp_path / name)

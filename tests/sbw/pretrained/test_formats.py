@@ -175,6 +175,15 @@ def test_hidden_folders_and_a_trainers_state_are_passed_over_and_links_followed_
     assert [one.name for one in find(tmp_path / "mine")] == ["k=9", "linked/k=12"]
 
 
+def test_a_config_whose_weights_are_missing_is_found_and_their_file_named(tmp_path: Path) -> None:
+    saelens(tmp_path / "mine/k=9")
+    (tmp_path / "mine/k=9/sae_weights.safetensors").unlink()
+    (found,) = find(tmp_path / "mine")
+    with pytest.raises(FileNotFoundError) as missing:
+        read_decoder(found.weights)
+    assert missing.value.filename == str(tmp_path / "mine/k=9/sae_weights.safetensors")
+
+
 def test_a_folder_without_saes_is_refused_with_what_is_known(tmp_path: Path) -> None:
     (tmp_path / "sae.bin").write_bytes(b"")
     with pytest.raises(UserError, match=r"holds no SAE: no file in it is named sae_weights\.safetensors, "):
