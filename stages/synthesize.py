@@ -20,16 +20,16 @@ def main(params: Params, name: str) -> None:
 
     torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
     toy = build_toy(toy_params, f"toys.{name}")
-    feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
-    stats = toy_stats(toy, feature_acts)
+    sample = toy.observe(params.synthesize.eval_samples, seeded(params.synthesize.seed))
+    stats = toy_stats(toy, sample.feature_acts)
     with whole_folder(Path("data/toy", name)) as folder:
         save_toy(toy, folder)
-        save_sample(feature_acts, folder)
-        save_table(feature_table(toy, feature_acts), FEATURES, folder / "features.parquet")
+        save_sample(sample, toy, folder)
+        save_table(feature_table(toy, sample.feature_acts), FEATURES, folder / "features.parquet")
         save_table(correlation_table(toy), CORRELATIONS, folder / "correlations.parquet")
         write_json(toy_params.model_dump(), folder / "toy.json")
         write_json(stats, folder / "stats.json")
-    print(f"{name}: true L0 {stats['true_l0']:.4f} on {len(feature_acts)} samples, "
+    print(f"{name}: true L0 {stats['true_l0']:.4f} on {len(sample.feature_acts)} samples, "
           f"the sum of the firing probabilities {stats['sum_of_firing_probabilities']:.4f}")  # fmt: skip
 
 

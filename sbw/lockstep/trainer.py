@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from multiprocessing import Pipe
 from typing import Any, Literal, NamedTuple
 
@@ -35,8 +35,8 @@ Stream = Iterator[Float[Tensor, "*r b d"]]
 CHUNK = 25
 """Steps that an SAE takes before the next one's turn: its weights stay in the cache, and the batches remain few."""
 
-AT_ONCE = 1024
-"""Decoder weights that are stepped at once on a CPU: a step of fewer is calls more than arithmetic."""
+AT_ONCE, MOST_AT_ONCE = 128 * 128, 10
+"""Decoder weights, and SAEs, that a CPU steps at once: a step of fewer is calls more than arithmetic."""
 
 _NORM_BATCHES = 1000  # what SAELens's toy loop estimates the norm of the activations from
 
@@ -88,11 +88,10 @@ def train_lockstep(
         saes: BatchTopK, transition or JumpReLU training SAEs, alike but for `k` and its ramp, or `l0_coefficient`.
         stream: `steps` batches, which the SAEs share or of which each has its own; after 1,000 more, shared, where they
             normalise by the expected norm.
-        steps, lr: batches to train on, and Adam's learning rate.
+        steps, lr, device: batches to train on, Adam's learning rate, and where to train.
         log_every: steps between two points of the training curves.
-        device: where to train.
-        processes: to deal the SAEs out to, beside the one that draws (1: only this one). By default what is fastest.
-        layout: of BatchTopK SAEs on a CPU; by default what is faster for each. Changes the result by rounding alone.
+        processes: to deal the SAEs out to, beside the one that draws (1: only this one). By default the fastest.
+        layout: of BatchTopK SAEs on a CPU; by default the faster for each. Changes the result by rounding alone.
         on_chunk: called every few steps with their number and the new points of the first process's curves.
         steer: sets the k of BatchTopK SAEs every 100 steps, in one process.
 
@@ -233,8 +232,10 @@ def _groups(
     saes: Sequence[TrainingSAE[Any]], steps: int, lr: float, device: str, layout: Layout | None, processes: int
 ) -> list[_Group]:
     evenly = -(-len(saes) // processes)
-    size = evenly if _steps_at_once(device) else min(evenly, 1 if layout == "sparse" else fit_at_once(saes[0]))
-    parts = [(first, saes[first : first + size]) for first in range(0, len(saes), size)]
+    size = evenly if _steps_at_once(device) else 1 if layout == "sparse" else fit_at_once(saes[0])
+    count = min(len(saes), processes * -(-evenly // size))
+    ends = [len(saes) * i // count for i in range(count + 1)]
+    parts = [(first, saes[first:end]) for first, end in pairwise(ends)]
     return [_Group(first, part, _replicas(part, layout), steps, lr, device) for first, part in parts]
 
 
@@ -261,7 +262,7 @@ def _best_shares(saes: int, processors: int) -> int:
 
 def fit_at_once(sae: TrainingSAE[Any]) -> int:
     """How many SAEs of this shape a CPU steps at once."""
-    return max(1, AT_ONCE // sae.W_dec.numel())
+    return min(MOST_AT_ONCE, max(1, AT_ONCE // sae.W_dec.numel()))
 
 
 def _steps_at_once(device: str) -> bool:

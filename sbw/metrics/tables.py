@@ -196,7 +196,7 @@ def _measure(subject: Subject, toy: Toy, sample: Sample, bins: int | None) -> tu
 
 def _sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
     sae = subject.sae
-    found = recovery(sae, toy.features, sample.feature_acts)
+    found = recovery(sae, toy.features, sample)
     c_dec, codes = pairwise_cosine(sae.W_dec), sae.encode(sample.activations)
     return {
         **subject.columns,

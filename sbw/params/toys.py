@@ -179,6 +179,27 @@ class Hierarchy(Section):
     """Whether a child's activation is multiplied by its parent's over the mean of that."""
 
 
+class GaussianNoise(Section):
+    law: Literal["gaussian"]
+    """Independent noise in every dimension."""
+    scale: Positive
+    """Standard deviation per dimension."""
+
+
+class LowRankNoise(Section):
+    law: Literal["low_rank"]
+    """Noise along a few dense directions, orthonormal, that no sparse feature explains."""
+    rank: Count
+    """Number of directions, at most `d_in`."""
+    scale: Positive
+    """Standard deviation along each."""
+    seed: Seed
+    """Seed of the directions."""
+
+
+Noise = Annotated[GaussianNoise | LowRankNoise, Field(discriminator="law")]
+
+
 class ToyParams(Section):
     num_features: Annotated[int, Field(ge=2)]
     """Number of true features."""
@@ -196,6 +217,8 @@ class ToyParams(Section):
     """Correlations of the Gaussian copula that decides which features fire together."""
     hierarchy: Hierarchy | None = None
     """Features that fire only if others do."""
+    noise: Noise | None = None
+    """What is added to the activations that no feature explains."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -204,6 +227,11 @@ class ToyParams(Section):
         if isinstance(self.correlation, LowRankCorrelation):
             message = f"`correlation.rank` must be at most `num_features` ({self.num_features})"
             require(self.correlation.rank <= self.num_features, f"{message}, got {self.correlation.rank}")
+        if isinstance(self.noise, LowRankNoise):
+            require(
+                self.noise.rank <= self.d_in,
+                f"`noise.rank` must be at most `d_in` ({self.d_in}), got {self.noise.rank}",
+            )
         storable = isinstance(self.correlation, NoCorrelation | LowRankCorrelation)
         message = "`correlation.law` must be 'none' or 'low_rank' where there is a `hierarchy`, got {!r}"
         require(self.hierarchy is None or storable, message.format(self.correlation.law))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
 
+import torch
 from jaxtyping import Float
 from sae_lens.synthetic import (
     ConstantFiringProbabilityConfig,
@@ -37,6 +38,7 @@ from sbw.params.toys import (
     ConstantMagnitude,
     ExponentialMagnitude,
     Firing,
+    GaussianNoise,
     LinearMagnitude,
     LowRankCorrelation,
     Magnitude,
@@ -47,7 +49,8 @@ from sbw.params.toys import (
     ZipfFiring,
 )
 from sbw.run.errors import UserError
-from sbw.toy.model import Toy, with_correlations
+from sbw.toy.generators import seeded
+from sbw.toy.model import Noise, Toy, with_correlations
 
 
 def build_toy(params: ToyParams, key: str = "toy") -> Toy:
@@ -56,6 +59,7 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
     Features are orthogonal where `num_features <= d_in` and `orthogonalization_steps` suffice. They fire by a Gaussian
     copula: feature i is active where the i-th of `num_features` correlated normals exceeds the threshold that gives it
     its firing probability, with activation ReLU(mean_i + std * gaussian); in a hierarchy, only where its parent is.
+    Noise, where there is any, is added to what they sum up to.
 
     Args:
         params: the section.
@@ -69,7 +73,7 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
         orthogonal = orthogonal_initializer(params.orthogonalization_steps, show_progress=sys.stderr.isatty())
         features = FeatureDictionary(params.num_features, params.d_in, initializer=orthogonal, seed=params.seed)
         model = SyntheticModel(config, feature_dict=features, correlation_matrix=low_rank)
-    toy = Toy(features, model.activation_generator, model)
+    toy = Toy(features, model.activation_generator, model, _noise(params))
     with _naming(f"{key}.correlation"):
         if isinstance(params.correlation, RandomCorrelation):
             return with_correlations(toy, random_correlation_matrix(params.num_features, params.correlation))
@@ -162,6 +166,16 @@ def _low_rank(params: ToyParams, key: str) -> LowRankCorrelationMatrix | None:
         return None
     with _naming(f"{key}.correlation"):
         return generate_random_low_rank_correlation_matrix(params.num_features, law.rank, law.scale, law.seed)
+
+
+def _noise(params: ToyParams) -> Noise | None:
+    law = params.noise
+    if law is None:
+        return None
+    if isinstance(law, GaussianNoise):
+        return Noise(law.scale, torch.eye(params.d_in))
+    drawn = torch.randn(params.d_in, law.rank, generator=seeded(law.seed))
+    return Noise(law.scale, torch.linalg.qr(drawn).Q.T.contiguous())
 
 
 @contextmanager

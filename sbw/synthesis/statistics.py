@@ -65,10 +65,12 @@ def correlation_table(toy: Toy) -> pd.DataFrame:
 
 def toy_stats(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> dict[str, Any]:
     """The true L0, measured on a sample; the sum of the firing probabilities, which is greater where there are a
-    hierarchy or magnitudes below 0; and SAELens's statistics of the correlations and of the features' superposition."""
+    hierarchy or magnitudes below 0; the mean squared norm of the activations over that of their noise, None without;
+    and SAELens's statistics of the correlations and of the features' superposition."""
     return {
         "true_l0": true_l0(feature_acts),
         "sum_of_firing_probabilities": toy.activations.firing_probabilities.double().sum().item(),
+        "signal_to_noise": _signal_to_noise(toy, feature_acts),
         "correlation": asdict(_correlation_stats(toy)),
         "superposition": {
             **superposition(toy.features.feature_vectors)._asdict(),
@@ -76,6 +78,13 @@ def toy_stats(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> dict[str, Any]:
             "hidden_dim": toy.features.hidden_dim,
         },
     }
+
+
+def _signal_to_noise(toy: Toy, feature_acts: Float[Tensor, "b f"]) -> float | None:
+    if toy.noise is None:
+        return None
+    signal = toy.embed(feature_acts).square().sum(dim=1).double().mean().item()
+    return signal / (toy.noise.scale**2 * len(toy.noise.directions))
 
 
 def _correlation_stats(toy: Toy) -> CorrelationMatrixStats:

@@ -6,7 +6,7 @@ Shapes: f features, d width of the activations, b batch.
 import warnings
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -23,24 +23,48 @@ from sbw.toy.generators import drawing_from, seeded
 
 MASSIVE = 4096
 """Features from which a stream takes SAELens's sparse tensors: at 16,384 it embeds a batch ten times as fast."""
-_MODEL = "synthetic_model"
+_MODEL, _NOISE = "synthetic_model", "noise.safetensors"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise that is added to the activations, which no feature explains."""
+
+    scale: float
+    """Standard deviation along each direction."""
+    directions: Float[Tensor, "r d"]
+    """Orthonormal rows; of `d` of them, the dimensions themselves are taken."""
+
+    def draw(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b d"]:
+        """Noise of `rows` samples, the transpose of a contiguous [d b]."""
+        rank, width = self.directions.shape
+        along = self.scale * torch.randn(rank, rows, generator=generator)
+        return (along if rank == width else self.directions.T @ along).T
 
 
 @dataclass(frozen=True)
 class Toy:
-    """A feature dictionary and the generator of its features' activations, both SAELens's."""
+    """A feature dictionary and the generator of its features' activations, both SAELens's, and perhaps noise."""
 
     features: FeatureDictionary
     activations: ActivationGenerator
     model: SyntheticModel | None
     """SAELens's model of both; None where a full matrix has the correlations: SAELens has no law for that."""
+    noise: Noise | None = None
 
     def stream(self, batch_size: int, generator: torch.Generator) -> Iterator[Float[Tensor, "b d"]]:
         """Batches of the activations of new samples, without end.
 
-        The same as `embed(sample(batch_size, generator))`, draw for draw. Each batch is the transpose of a contiguous
-        [d b], the layout that training wants.
+        The same as `observe(sample(batch_size, generator), generator)`, draw for draw. Each batch is the transpose of a
+        contiguous [d b], the layout that training wants.
         """
+        clean = self._clean_stream(batch_size, generator)
+        if self.noise is None:
+            return clean
+        noise = self.noise
+        return (batch + noise.draw(batch_size, generator) for batch in clean)
+
+    def _clean_stream(self, batch_size: int, generator: torch.Generator) -> Iterator[Float[Tensor, "b d"]]:
         matrix, vectors = self.activations.correlation_matrix, self.features.feature_vectors.detach()
         if matrix is not None:
             return (_embed(vectors, acts) for acts in self._correlated(matrix, batch_size, generator))
@@ -55,8 +79,14 @@ class Toy:
 
     @torch.no_grad()
     def embed(self, feature_acts: Float[Tensor, "b f"]) -> Float[Tensor, "b d"]:
-        """The activations that an SAE sees: each feature's activation times its vector, summed."""
+        """Each feature's activation times its vector, summed: the activations without their noise."""
         return self.features(feature_acts)
+
+    def observe(self, rows: int, generator: torch.Generator) -> "Sample":
+        """What an SAE sees of `rows` samples, drawn from `generator`: the features' activations, then the noise."""
+        feature_acts = self.sample(rows, generator)
+        clean = self.embed(feature_acts)
+        return Sample(feature_acts, clean if self.noise is None else clean + self.noise.draw(rows, generator))
 
     def _sparse(self, rows: int, generator: torch.Generator) -> Float[Tensor, "b f"]:
         if self.activations.modify_activations is not None:  # SAELens's hierarchies draw differently on sparse tensors
@@ -94,7 +124,7 @@ class Sample:
 
 def with_correlations(toy: Toy, matrix: Float[Tensor, "f f"]) -> Toy:
     """The toy with its features correlated by the matrix alone."""
-    return _assemble(**_tensors(toy, matrix))
+    return replace(_assemble(**_tensors(toy, matrix)), noise=toy.noise)
 
 
 def with_hub(toy: Toy, rho: float) -> Toy:
@@ -114,7 +144,7 @@ def true_l0(feature_acts: Float[Tensor, "b f"]) -> float:
 
 def save_toy(toy: Toy, folder: Path) -> None:
     """Write a toy: its SAELens model, if it has one, as a folder that `SyntheticModel.load_from_disk` reads, else
-    `toy.safetensors`.
+    `toy.safetensors`; and its noise, if it has any, as `noise.safetensors`.
     """
     matrix = toy.activations.correlation_matrix
     if toy.model:
@@ -122,6 +152,9 @@ def save_toy(toy: Toy, folder: Path) -> None:
     else:
         assert matrix is not None, "a toy without a model has a matrix"
         save_file(_tensors(toy, matrix), folder / "toy.safetensors")
+    if toy.noise:
+        scale = torch.tensor(toy.noise.scale, dtype=torch.double)
+        save_file({"scale": scale, "directions": toy.noise.directions}, folder / _NOISE)
 
 
 def load_toy(folder: Path) -> Toy:
@@ -133,21 +166,31 @@ def load_toy(folder: Path) -> Toy:
     path = folder / _MODEL if (folder / _MODEL).is_dir() else folder / "toy.safetensors"
     with reading(path, "toy"):
         toy = _read_model(path) if path.is_dir() else _assemble(**load_tensors(path))
-        require_finite({"activations": toy.embed(toy.sample(1, seeded(0)))}, path)
-    return toy
+        require_finite({"activations": toy.observe(1, seeded(0)).activations}, path)
+    if not (folder / _NOISE).exists():
+        return toy
+    with reading(folder / _NOISE, "noise of this toy"):
+        tensors = load_tensors(folder / _NOISE)
+        noisy = replace(toy, noise=Noise(tensors["scale"].item(), tensors["directions"]))
+        require_finite({"activations": noisy.observe(1, seeded(0)).activations}, folder / _NOISE)
+    return noisy
 
 
-def save_sample(feature_acts: Float[Tensor, "b f"], folder: Path) -> None:
-    """Write a toy's evaluation sample, `sample.safetensors`."""
-    save_file({"feature_acts": feature_acts}, folder / "sample.safetensors")
+def save_sample(sample: Sample, toy: Toy, folder: Path) -> None:
+    """Write a toy's evaluation sample, `sample.safetensors`: without noise, the features' activations alone."""
+    tensors = {"feature_acts": sample.feature_acts}
+    if toy.noise:
+        tensors["activations"] = sample.activations.contiguous()
+    save_file(tensors, folder / "sample.safetensors")
 
 
 def load_sample(toy: Toy, folder: Path) -> Sample:
     """Read the evaluation sample that `save_sample` wrote; raises as `load_toy` does."""
     path = folder / "sample.safetensors"
     with reading(path, "sample of this toy"):
-        feature_acts = load_tensors(path)["feature_acts"]
-        return Sample(feature_acts, toy.embed(feature_acts))
+        tensors = load_tensors(path)
+        clean = toy.embed(tensors["feature_acts"])
+        return Sample(tensors["feature_acts"], tensors["activations"].view_as(clean) if toy.noise else clean)
 
 
 def _read_model(folder: Path) -> Toy:

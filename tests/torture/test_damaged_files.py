@@ -53,7 +53,7 @@ def written(undisturbed: Clone, tmp_path_factory: pytest.TempPathFactory) -> Pat
     toy = build_toy(load_params(ROOT).toys["main"])
     (root / "toy").mkdir()
     save_toy(toy, root / "toy")
-    save_sample(toy.sample(100, seeded(0)), root / "toy")
+    save_sample(toy.observe(100, seeded(0)), toy, root / "toy")
     (root / "model").mkdir()
     save_toy(build_toy(load_params(ROOT).toys["five"]), root / "model")
     save_sae(initial_sae(5, 100, 50, 0), root / "sae")

@@ -14,10 +14,11 @@ from tests.conftest import ROOT
 
 def test_ground_truth_weights_recover_every_feature() -> None:
     toy = build_toy(load_params(ROOT).toys["main"])
-    acts = toy.sample(5_000, seeded(0))
+    sample = toy.observe(5_000, seeded(0))
+    acts = sample.feature_acts
     sae = BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=100, d_sae=50, k=true_l0(acts)))
     init_sae_to_match_feature_dict(sae, toy.features)
-    found = recovery(sae, toy.features, acts)
+    found = recovery(sae, toy.features, sample)
     assert found.mcc == pytest.approx(1, abs=1e-4)
     assert (found.uniqueness, found.dead_latents) == (1, 0)
     assert found.true_l0 == pytest.approx(true_l0(acts))

@@ -26,8 +26,7 @@ def toy() -> Toy:
 
 @pytest.fixture(scope="module")
 def sample(toy: Toy) -> Sample:
-    acts = toy.sample(2_000, seeded(0))
-    return Sample(acts, toy.embed(acts))
+    return toy.observe(2_000, seeded(0))
 
 
 @pytest.fixture(scope="module")

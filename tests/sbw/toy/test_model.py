@@ -9,6 +9,7 @@ from sae_lens.synthetic import SyntheticActivationIterator, SyntheticModel
 
 from sbw.run.loading import load_params
 from sbw.synthesis.laws import build_toy
+from sbw.synthesis.statistics import toy_stats
 from sbw.toy.generators import drawing_from, seeded
 from sbw.toy.model import Toy, load_sample, load_toy, save_sample, save_toy, with_hub
 from tests.conftest import ROOT
@@ -37,16 +38,57 @@ def test_samples_and_streams_are_what_saelens_draws(toy: Toy) -> None:
 
 
 def test_saved_toy_is_the_toy(toy: Toy, tmp_path: Path) -> None:
-    acts = toy.sample(64, seeded(0))
+    drawn = toy.observe(64, seeded(0))
     save_toy(toy, tmp_path)
-    save_sample(acts, tmp_path)
+    save_sample(drawn, toy, tmp_path)
     loaded = load_toy(tmp_path)
     assert torch.equal(loaded.sample(32, seeded(9)), toy.sample(32, seeded(9)))
     sample = load_sample(loaded, tmp_path)
-    assert torch.equal(sample.feature_acts, acts)
-    assert torch.equal(sample.activations, toy.embed(acts))
+    assert torch.equal(sample.feature_acts, drawn.feature_acts)
+    assert torch.equal(sample.activations, toy.embed(drawn.feature_acts))
     with pytest.raises(FileNotFoundError):
         load_toy(tmp_path / "nowhere")
+
+
+GAUSSIAN = {"law": "gaussian", "scale": 0.2}
+LOW_RANK = {"law": "low_rank", "scale": 0.5, "rank": 3, "seed": 1}
+
+
+@pytest.mark.parametrize("correlation", [{"law": "none"}, {"law": "random", **CORRELATIONS["random"]}])
+@pytest.mark.parametrize("noise", [GAUSSIAN, LOW_RANK])
+def test_a_noisy_toy_is_saved_and_streamed_with_its_noise(
+    noise: dict[str, Any], correlation: dict[str, Any], tmp_path: Path
+) -> None:
+    toy = toy_of(noise=noise, correlation=correlation)
+    drawn = toy.observe(256, seeded(0))
+    save_toy(toy, tmp_path)
+    save_sample(drawn, toy, tmp_path)
+    loaded = load_toy(tmp_path)
+    assert torch.equal(load_sample(loaded, tmp_path).activations, drawn.activations)
+    stream, generator = loaded.stream(64, seeded(3)), seeded(3)
+    for _ in range(3):
+        batch = next(stream)
+        assert batch.T.is_contiguous()
+        torch.testing.assert_close(batch, toy.observe(64, generator).activations)
+
+
+@pytest.mark.parametrize(("noise", "rank"), [(GAUSSIAN, 32), (LOW_RANK, 3)])
+def test_noise_has_its_scale_and_rank(noise: dict[str, Any], rank: int) -> None:
+    toy = toy_of(noise=noise)
+    sample = toy.observe(20_000, seeded(0))
+    covariance = torch.cov((sample.activations - toy.embed(sample.feature_acts)).T)
+    spread = torch.linalg.eigvalsh(covariance).clamp(min=0).sqrt().flip(0)
+    torch.testing.assert_close(spread[:rank], torch.full((rank,), noise["scale"]), rtol=0.06, atol=0)
+    assert spread[rank:].le(1e-3).all()
+    stats = toy_stats(toy, sample.feature_acts)
+    signal = toy.embed(sample.feature_acts).square().sum(1).mean().item()
+    assert stats["signal_to_noise"] == pytest.approx(signal / (rank * noise["scale"] ** 2), rel=1e-4)
+    assert toy_stats(toy_of(), sample.feature_acts)["signal_to_noise"] is None
+
+
+def test_noise_of_more_directions_than_dimensions_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`noise.rank` must be at most `d_in` \(32\), got 33"):
+        toy_of(noise=LOW_RANK | {"rank": 33})
 
 
 @pytest.mark.parametrize("rho", [-0.5, -0.4, 0.0, 0.5])
