@@ -62,8 +62,20 @@ OnChunk = Callable[[int, list[CurvePoint]], None]
 STEER_EVERY = 4 * CHUNK
 """Steps between two calls of `steer`."""
 
-Steer = Callable[[list[Float[Tensor, "h d"]]], list[float]]
-"""Given the decoder of each SAE, the k of each from now on."""
+
+class Look(NamedTuple):
+    """An SAE in training, at the end of a step; what it shows may change with the next one."""
+
+    activations: Float[Tensor, "b d"]
+    """The step's batch."""
+    codes: Float[Tensor, "b h"]
+    """Its latents' activations in that step."""
+    W_dec: Float[Tensor, "h d"]
+    b_dec: Float[Tensor, " d"]
+
+
+Steer = Callable[[list[Look]], list[float]]
+"""Given a look at each SAE, the k of each from now on."""
 
 
 def train_lockstep(
@@ -123,10 +135,17 @@ class _Group:
             for shared in batches:
                 batch = shared if shared.dim() == 2 else shared[members]
                 logging = (self.replicas.done + 1) % log_every == 0
-                log = self.replicas.step(batch.to(self.replicas.params.device), logging)
+                self.batch = batch.to(self.replicas.params.device)
+                log = self.replicas.step(self.batch, logging)
                 for i, values in enumerate(zip(*log, strict=True) if log else ()):
                     points.append(CurvePoint(self.first + i, self.replicas.done, *values))
         return points
+
+    def looks(self) -> list[Look]:
+        """What the last step left of each SAE."""
+        w, each = self.replicas.w, self.batch.expand(len(self.saes), *self.batch.shape[-2:])
+        seen = zip(each.mT, self.replicas.scratch.z.mT, w.W_dec, w.b_dec.squeeze(2), strict=True)
+        return [Look(*of_one) for of_one in seen]
 
     @contextmanager
     def _numbered(self) -> Iterator[None]:
@@ -213,8 +232,8 @@ def _train(
 ) -> _Outcome:
     points: list[CurvePoint] = []
     for i, chunk in enumerate(chunks):
-        if steer and i * CHUNK % STEER_EVERY == 0:
-            _set_ks(groups, steer([W_dec for group in groups for W_dec in group.replicas.w.W_dec]))
+        if steer and i and i * CHUNK % STEER_EVERY == 0:
+            _set_ks(groups, steer([look for group in groups for look in group.looks()]))
         new = [point for group in groups for point in group.train(chunk, log_every)]
         points += new
         if on_chunk:

@@ -1,18 +1,52 @@
-"""The params of the validation: toys with a known L0, on which the recommendation is tested."""
+"""The params of the validation: toys with a known L0, on which the recommendation is fitted and tested."""
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from sbw.params.base import Name, Positive, Section, require
+from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
 from sbw.params.data import Synthesize
-from sbw.params.toys import ToyParams
-from sbw.params.training import Grid, Seeds, Training
+from sbw.params.toys import Noise, ToyParams
+from sbw.params.training import Seeds, Training
+
+
+def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
+    require(ends[0] <= ends[1], f"must ascend, got {list(ends)}")
+    return ends
+
+
+Range = Annotated[tuple[Positive, Positive], Field(strict=False), AfterValidator(_ordered)]
+"""Least and greatest."""
+
+
+class Prior(Section):
+    """What toys are drawn from, evenly in the logarithm within each range (`sbw/synthesis/prior.py`)."""
+
+    toys: Count
+    """Number of toys."""
+    seed: Seed
+    """Seed of all that is drawn."""
+    num_features: Range
+    """Features of a toy."""
+    width: Range
+    """Width of the activations, per feature."""
+    latents: Range
+    """Latents per feature, where they are not as many as features."""
+    true_l0: Range
+    """Sum of the firing probabilities."""
+    spread: Range
+    """Standard deviation of a feature's activations, over their mean."""
+    noise: Range
+    """Standard deviation of the noise per dimension."""
+    length: Range
+    """Training, in multiples of the set's `training.samples`."""
+    clean: Share
+    """Share of the toys without noise."""
+    as_many: Share
+    """Share of the toys with as many latents as features."""
 
 
 class KnownToy(ToyParams):
-    set: str
-    """Name of a set in `sets`: whether the rule was made on this toy or only tested on it."""
     d_sae: Annotated[int, Field(ge=4)] | None = None
     """Latents of the SAEs; by default the number of features."""
 
@@ -25,17 +59,17 @@ class KnownToy(ToyParams):
 class LogSweep(Section):
     l0s: Annotated[int, Field(ge=4)]
     """Number of L0s, evenly spaced in the logarithm."""
-    least: Positive = 1.0
-    """Least L0."""
-    most: Positive | None = None
-    """Greatest L0; by default half the number of features."""
+    least: Positive
+    """Least L0, in multiples of the learnable one."""
+    most: Positive
+    """Greatest L0, likewise; SAEs of more than 3/4 of the latents are left out."""
     seeds: Seeds
     """Seeds of the initial weights, one SAE per seed and L0."""
 
-    def ks(self, num_features: int) -> list[float]:
-        """The L0s for a toy of that many features."""
-        most, steps = self.most or num_features / 2, self.l0s - 1
-        return [round(self.least * (most / self.least) ** (step / steps), 4) for step in range(self.l0s)]
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        require(self.least < self.most, f"`least` must be below `most` ({self.most:g}), got {self.least:g}")
+        return self
 
 
 class ToySet(Section):
@@ -43,37 +77,38 @@ class ToySet(Section):
     """Of the SAEs on each toy of the set."""
     sweep: LogSweep
     """L0s of these SAEs."""
+    prior: Prior | None = None
+    """What the toys are drawn from; by default they are those of `toys`."""
+    noise: Annotated[list[Noise | None], Field(min_length=1, default=[None])]
+    """Noise added to the toys of `toys`, each of which is taken with each."""
+
+
+class Cell(Section):
+    set: str
+    """Name of a set in `sets`."""
+    toys: Annotated[tuple[int, int], Field(strict=False)]
+    """The first toy of the set that is the cell's, and the first that is not, counted from 0."""
 
 
 class Validation(Section):
     sets: dict[Name, ToySet]
+    cells: dict[Name, Cell]
+    """Toys of a set that one process trains on, and measures."""
     synthesize: Synthesize
     toys: dict[Name, KnownToy]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name, toy in self.toys.items():
-            require(toy.set in self.sets, f"`toys.{name}.set` must be one of: {', '.join(self.sets)}, got {toy.set!r}")
-            key, sweep = f"sets.{toy.set}.sweep", self.sets[toy.set].sweep
-            least, *_, most = sweep.ks(toy.num_features)
-            require(toy.latents >= 4, f"`toys.{name}` must have 4 latents or more, got {toy.latents}")
-            require(least < most, f"`{key}.least` must be below `{key}.most` ({most:g}), got {least:g}")
-            message = f"`{key}.most` must be at most the {toy.latents} latents of `toys.{name}`, got {most:g}"
-            require(most <= toy.latents, message)
-            self.grid(name).require_consistent(key, self.sets[toy.set].training, toy.num_features)
+        for name, cell in self.cells.items():
+            require(
+                cell.set in self.sets, f"`cells.{name}.set` must be one of: {', '.join(self.sets)}, got {cell.set!r}"
+            )
+            count, (first, end) = self.size(cell.set), cell.toys
+            rule = f"must satisfy 0 <= first < end <= {count}, the toys of `sets.{cell.set}`"
+            require(0 <= first < end <= count, f"`cells.{name}.toys` {rule}, got {list(cell.toys)}")
         return self
 
-    def grid(self, name: str) -> Grid:
-        """The sweep of a toy."""
-        toy = self.toys[name]
-        sweep = self.sets[toy.set].sweep
-        ks = sweep.ks(toy.num_features)
-        return Grid(kind="grid", toy=name, ks=ks, start="random", d_sae=toy.latents, seeds=sweep.seeds)
-
-    def like(self, name: str) -> str:
-        """The first toy that differs from this one in `d_sae` at most."""
-
-        def laws(toy: KnownToy) -> KnownToy:
-            return toy.model_copy(update={"d_sae": None})
-
-        return next(other for other, toy in self.toys.items() if laws(toy) == laws(self.toys[name]))
+    def size(self, name: str) -> int:
+        """The number of toys of a set."""
+        of_set = self.sets[name]
+        return of_set.prior.toys if of_set.prior else len(of_set.noise) * len(self.toys)

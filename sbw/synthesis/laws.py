@@ -82,6 +82,11 @@ def build_toy(params: ToyParams, key: str = "toy") -> Toy:
     return toy
 
 
+def firing_probabilities(firing: Firing, num_features: int, seed: int = 0) -> Float[Tensor, " f"]:
+    """The firing probability of each feature by a law; the seed is that of the laws that draw."""
+    return _firing(firing).generate(num_features, seed)
+
+
 def random_correlation_matrix(num_features: int, params: RandomCorrelation) -> Float[Tensor, "f f"]:
     """The paper's random correlations: a share of the pairs zero, a share of the rest positive, strengths uniform.
 
@@ -112,8 +117,7 @@ def _matrix_of_pairs(num_features: int, params: PairCorrelation) -> Float[Tensor
 
 def _config(params: ToyParams, key: str) -> SyntheticModelConfig:
     with _naming(f"{key}.firing"):
-        firing = _firing(params.firing)
-        rates = firing.generate(params.num_features, params.seed)
+        rates = firing_probabilities(params.firing, params.num_features, params.seed)
         if not ((rates > 0) & (rates <= 1)).all():
             least, most = rates.aminmax()
             raise ValueError(f"its probabilities must lie above 0 and not above 1, got {least:.9g} to {most:.9g}")
@@ -127,7 +131,7 @@ def _config(params: ToyParams, key: str) -> SyntheticModelConfig:
     return SyntheticModelConfig(
         num_features=params.num_features,
         hidden_dim=params.d_in,
-        firing_probability=firing,
+        firing_probability=_firing(params.firing),
         hierarchy=hierarchy,
         orthogonalization=OrthogonalizationConfig(params.orthogonalization_steps),
         correlation=LowRankCorrelationConfig(correlation.rank, correlation.scale, correlation.seed)
