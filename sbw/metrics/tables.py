@@ -16,13 +16,14 @@ from sae_lens import SAE
 from torch import Tensor
 
 from sbw.files import column, save_table
-from sbw.metrics.coherence import coherence
+from sbw.metrics.codes import code_metrics
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.metrics.reconstruction import reconstruction_errors
 from sbw.metrics.recovery import recovery
 from sbw.metrics.stability import agreements
 from sbw.run.processes import map_processes
+from sbw.saes.experiments.known import learnable_l0
 from sbw.toy.model import Sample, Toy
 
 _KEYS = [
@@ -43,6 +44,7 @@ SAES = pa.schema(
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
         column("true_l0", pa.float64(), "active features per sample, on average"),
+        column("learnable_l0", pa.float64(), "those among the commonest features, as many as latents"),
         column("l0", pa.float64(), "active latents per sample, on average"),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_enc", pa.float64(), "mean absolute cosine similarity of two encoder columns"),
@@ -52,6 +54,14 @@ SAES = pa.schema(
             pa.float64(),
             "sum of z_i z_j cos(u_i, u_j) over that of z_i^2: above 0, L0 is too low",
         ),
+        column("coherence_pursuit", pa.float64(), "the same, of codes by matching pursuit in the decoder"),
+        column("coherence_null", pa.float64(), "standard deviation of that, were decoder rows turned round by chance"),
+        column("coherent_latents", pa.float64(), "share of the latents that fire whose own coherence is above 0"),
+        column("co_firing", pa.float64(), "correlation, over pairs, of co-firing and cosine"),
+        column("co_firing_pursuit", pa.float64(), "the same, of codes by matching pursuit"),
+        column("weakest", pa.float64(), "5 % quantile of the active codes, over their mean"),
+        column("code_spread", pa.float64(), "standard deviation of the active codes, over their mean"),
+        column("pursuit_error", pa.float64(), "squared error by matching pursuit, over that by the encoder's codes"),
         column("mse", pa.float64(), "squared error summed over the width, mean over samples"),
         column("variance_explained_about_zero", pa.float64(), "1 - mse / E|x|^2"),
         column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),
@@ -203,11 +213,12 @@ def _sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
         "d_in": sae.cfg.d_in,
         "d_sae": sae.cfg.d_sae,
         "true_l0": found.true_l0,
+        "learnable_l0": learnable_l0(sample.feature_acts, sae.cfg.d_sae),
         "l0": found.sae_l0,
         "c_dec": c_dec,
         "c_enc": pairwise_cosine(sae.W_enc.T),
         "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
-        "coherence": coherence(codes, sae.W_dec),
+        **code_metrics(codes, sample.activations, sae.W_dec, sae.b_dec),
         **reconstruction_errors(sample.activations, sae.decode(codes))._asdict(),
         **{name: getattr(found, name) for name in ("mcc", "uniqueness", "dead_latents", "shrinkage")},
         "precision": found.classification.precision,

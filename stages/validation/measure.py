@@ -1,7 +1,8 @@
-"""Sweep L0 on a toy whose L0 is known and measure the SAEs: tables in data/validation/TOY."""
+"""Measure the sweeps on toys whose L0 is known: tables in data/validation/measured/CELL."""
 
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 from sbw.params import Validation
 from sbw.run.outputs import whole_folder
@@ -9,29 +10,34 @@ from sbw.run.stage import one_of, run
 
 
 def main(params: Validation, name: str) -> None:
-    training = params.sets[params.toys[one_of("toy", name, list(params.toys))].set].training
+    cell = params.cells[one_of("cell", name, list(params.cells))]
 
-    import torch
+    import pandas as pd
 
-    from sbw.lockstep.toys import train_planned
-    from sbw.metrics.tables import Subject, evaluate, save_tables
+    from sbw.files import save_table
+    from sbw.metrics.tables import PROJECTIONS, SAES
+    from sbw.run.processes import map_processes
+    from sbw.synthesis.prior import toys_of
+
+    measure = partial(measured, params, params.sets[cell.set].sweep, Path("data/validation/saes", name))
+    tables = map_processes(measure, toys_of(params, cell), label=name, unit="toy")
+    with whole_folder(Path("data/validation/measured", name)) as folder:
+        save_table(pd.concat([of_toy.saes for of_toy in tables]), SAES, folder / "saes.parquet")
+        save_table(pd.concat([of_toy.projections for of_toy in tables]), PROJECTIONS, folder / "projections.parquet")
+
+
+def measured(params: Validation, sweep: Any, folder: Path, known: Any) -> Any:
+    """The tables of the sweep on one toy."""
+    from sbw.metrics.tables import Subject, evaluate
     from sbw.saes.disk import load_sae
-    from sbw.saes.experiments.grid import plan
-    from sbw.synthesis.laws import build_toy
-    from sbw.toy.generators import seeded
-    from sbw.toy.model import Sample
+    from sbw.saes.experiments.known import plan
 
-    torch.set_num_threads(1)  # the last digits of the feature vectors depend on it
-    toy = build_toy(params.toys[name], f"toys.{name}")
-    planned = plan(params.grid(name), training, toy)
-    with TemporaryDirectory() as folder:
-        train_planned(planned, training, lambda sae: Path(folder, sae.folder), name)
-        subjects = [Subject(load_sae(Path(folder, sae.folder)), "validation", name, sae.keys) for sae in planned]
-    feature_acts = toy.sample(params.synthesize.eval_samples, seeded(params.synthesize.seed))
-    tables = evaluate(subjects, toy, Sample(feature_acts, toy.embed(feature_acts)), bins=None)
-    with whole_folder(Path("data/validation", name)) as folder:
-        save_tables(tables, folder)
+    toy, sample = known.build(params.synthesize)
+    planned = plan(sweep, known, toy, sample)
+    subjects = [Subject(load_sae(folder / known.name / one.folder), "validation", known.name, one.keys)
+                for one in planned]  # fmt: skip
+    return evaluate(subjects, toy, sample, bins=None)
 
 
 if __name__ == "__main__":
-    run(main, __doc__, Validation, toy="name of the toy in `toys`")
+    run(main, __doc__, Validation, cell="name of the cell in `cells`")

@@ -1,0 +1,93 @@
+"""Fits the score of `sbw/verdict/offsets.py` to sweeps on toys whose L0 is known.
+
+Each f_j is a sum of hat functions at quantiles of its evidence. Their heights come from one ridge regression of
+log(L0 / learnable L0), weighted so that SAEs near the right L0 matter most.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sbw.verdict.offsets import Floats, Piece, Score, estimate
+from sbw.verdict.pieces import pieces_of
+
+KNOTS = 5
+"""Knots of each f_j: the quantiles 0.02 … 0.98 of its evidence, evenly spaced."""
+RIDGE = 3.0
+"""Penalty of the squared heights."""
+CLOSE = 0.8
+"""An SAE whose log(L0 / learnable L0) is t weighs exp(−(t / CLOSE)²)."""
+RANGES = {"0.3 to 3": (0.3, 3.0), "0.3 to 1.4": (0.3, 1.4), "0.6 to 4": (0.6, 4.0)}
+"""Parts of a sweep, in multiples of the learnable L0, for fits and tests; the rule is not told which."""
+LEAST_POINTS = 4
+
+
+class Swept(NamedTuple):
+    """A sweep on a toy whose L0 is known, cut to one of RANGES."""
+
+    toy: str
+    range: str
+    truth: float
+    """log of the learnable L0."""
+    evidence: pd.DataFrame
+    """`pieces_of` its SAEs, with their `mcc`."""
+
+
+def swept(saes: pd.DataFrame, projections: pd.DataFrame) -> list[Swept]:
+    """The sweep of one toy in each of RANGES, from its rows of SAES and PROJECTIONS; none of fewer than four L0s."""
+    found, l0 = [], saes["learnable_l0"].iloc[0]
+    for name, (least, most) in RANGES.items():
+        means = saes.groupby("k")["l0"].mean()
+        inside = saes["k"].isin(means[(means >= 0.98 * least * l0) & (means <= 1.02 * most * l0)].index)
+        part = saes[inside]
+        if part["k"].nunique() >= LEAST_POINTS:
+            evidence = pieces_of(part, projections[projections["k"].isin(part["k"])])
+            found.append(Swept(str(part["toy"].iloc[0]), name, float(np.log(l0)), evidence))
+    return found
+
+
+def fit(sweeps: Sequence[Swept], names: Iterable[str]) -> Score:
+    """The additive score of those pieces of evidence, with an error of 0, which `conformal` measures."""
+    evidence = pd.concat([sweep.evidence for sweep in sweeps])
+    target = np.concatenate([sweep.evidence["log_l0"] - sweep.truth for sweep in sweeps])
+    weights = np.exp(-((target / CLOSE) ** 2))
+    knots = {name: _knots(evidence[name].to_numpy(float)) for name in names}
+    hats = [_centred_hats(evidence[name].to_numpy(float), at, weights) for name, at in knots.items()]
+    columns, base = np.hstack([centred for centred, _ in hats]), float(np.average(target, weights=weights))
+    square = columns.T @ (weights[:, None] * columns) + RIDGE * np.eye(columns.shape[1])
+    heights = np.linalg.solve(square, columns.T @ (weights * (target - base)))
+    of_each = np.split(heights, np.cumsum([len(at) for at in knots.values()])[:-1])
+    pieces = {
+        name: Piece(at.tolist(), (of_piece - means @ of_piece).tolist())
+        for (name, at), (_, means), of_piece in zip(knots.items(), hats, of_each, strict=True)
+    }
+    return Score(base, pieces, 0.0)
+
+
+def errors(score: Score, sweeps: Sequence[Swept]) -> Floats:
+    """log(recommended / learnable L0) of each sweep."""
+    return np.array([
+        estimate(sweep.evidence["log_l0"].to_numpy(), score.offsets(sweep.evidence)) - sweep.truth for sweep in sweeps
+    ])  # fmt: skip
+
+
+def conformal(magnitudes: Floats, level: float) -> float:
+    """The half width of a split-conformal interval: the ⌈(n + 1) level⌉-th least of n magnitudes of errors."""
+    place = min(len(magnitudes), int(np.ceil((len(magnitudes) + 1) * level)))
+    return float(np.sort(magnitudes)[place - 1])
+
+
+def _knots(values: Floats) -> Floats:
+    finite = values[np.isfinite(values)]
+    knots = np.unique(np.quantile(finite, np.linspace(0.02, 0.98, KNOTS)))
+    return knots if len(knots) > 1 else np.array([knots[0], knots[0] + 1])
+
+
+def _centred_hats(values: Floats, at: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The hat functions less their means, 0 where the evidence is NaN; and the means."""
+    known = ~np.isnan(values)
+    hats = np.stack([np.interp(np.where(known, values, at[0]), at, one) for one in np.eye(len(at))], axis=1)
+    means = np.average(hats[known], axis=0, weights=weights[known])
+    return (hats - means) * known[:, None], means
