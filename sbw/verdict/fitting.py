@@ -32,7 +32,9 @@ class Swept(NamedTuple):
     truth: float
     """log of the learnable L0."""
     evidence: pd.DataFrame
-    """`pieces_of` its SAEs, with their `mcc`."""
+    """`pieces_of` its SAEs."""
+    mcc: Floats
+    """The MCC of each row, which the rule does not see."""
 
 
 def swept(saes: pd.DataFrame, projections: pd.DataFrame) -> list[Swept]:
@@ -44,7 +46,8 @@ def swept(saes: pd.DataFrame, projections: pd.DataFrame) -> list[Swept]:
         part = saes[inside]
         if part["k"].nunique() >= LEAST_POINTS:
             evidence = pieces_of(part, projections[projections["k"].isin(part["k"])])
-            found.append(Swept(str(part["toy"].iloc[0]), name, float(np.log(l0)), evidence))
+            mcc = part.groupby("k")["mcc"].mean()[evidence.index].to_numpy()
+            found.append(Swept(str(part["toy"].iloc[0]), name, float(np.log(l0)), evidence, mcc))
     return found
 
 

@@ -10,6 +10,7 @@ from sbw.verdict.rule import knee
 ALONE = {
     "coherence": "coherence",
     "coherence_pursuit": "coherence by matching pursuit",
+    "coherence_over_null": "that over its spread by chance",
     "coherent_latents": "the share of coherent latents",
     "co_firing": "co-firing",
     "co_firing_pursuit": "co-firing by matching pursuit",
@@ -23,8 +24,10 @@ ALONE = {
 }
 """Pieces that an SAE has alone: what each is, in words."""
 SWEPT = {
-    "error_falls_below": "the fall of the error below",
-    "error_falls_above": "the fall of the error above",
+    "error_falls_below": "the slope of the error below",
+    "error_falls_above": "the slope of the error above",
+    "coherence_falls_below": "the slope of coherence below",
+    "coherence_falls_above": "the slope of coherence above",
     "gain": "the gain per latent",
     "beyond_knee": "the knee of the variance explained",
     "c_dec_above_least": "c_dec's distance from its minimum",
@@ -44,18 +47,22 @@ def pieces_of(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.DataFrame:
     """
     rows = saes.assign(width=_widths(saes, projections)).groupby("k").mean(numeric_only=True).sort_values("l0")
     log_l0, unexplained = np.log(rows["l0"].to_numpy()), 1 - rows["variance_explained_about_zero"].to_numpy()
-    falls = np.diff(np.log(unexplained)) / np.diff(log_l0)
+    errors_fall = np.diff(np.log(unexplained)) / np.diff(log_l0)
+    coherence_falls = np.diff(rows["coherence_pursuit"]) / np.diff(log_l0)
     c_dec = rows["c_dec"] / rows["d_in"].map(null_pairwise_cosine)
     at_knee = np.log(knee(rows["l0"].to_numpy(), rows["variance_explained_about_zero"].to_numpy()))
     own = [name for name in ALONE if name in rows.columns and name != "c_dec"]
     return rows[["l0", *own]].assign(
         log_l0=log_l0,
+        coherence_over_null=rows["coherence_pursuit"] / rows["coherence_null"],
         pursuit_error=np.log(rows["pursuit_error"]),
         unexplained=unexplained,
         c_dec=c_dec,
         dead=rows["dead_latents"] / rows["d_sae"],
-        error_falls_below=np.append(np.nan, falls),
-        error_falls_above=np.append(falls, np.nan),
+        error_falls_below=np.append(np.nan, errors_fall),
+        error_falls_above=np.append(errors_fall, np.nan),
+        coherence_falls_below=np.append(np.nan, coherence_falls),
+        coherence_falls_above=np.append(coherence_falls, np.nan),
         gain=-np.gradient(unexplained, rows["l0"]) * rows["l0"] if len(rows) > 1 else np.nan,
         beyond_knee=log_l0 - at_knee,
         c_dec_above_least=c_dec / c_dec.min() - 1,
