@@ -1,51 +1,42 @@
 """What every method recommends on toys whose L0 is known."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, interval_name, name_axes, panels
+from sbw.figures.style import BLUE, ORANGE, interval, name_axes, panels
+from sbw.verdict.trials import METHODS
 
 TABLES = ["recommended"]
 COLUMNS, PANEL = 4, (1.75, 1.9)  # inches
 
-_TITLES = {
-    "c_dec": C_DEC,
-    "width": "width $s_n − s_{h−n}$",
-    "stability": "agreement of the seeds",
-    "combined": "recommendation: their median",
-    "s_n": f"{S_N}, as in the paper",
-    "mcc": "MCC, knowing the features",
-    "knee": "knee of the variance explained",
-}
 _TICKS = [3, 5, 10, 20, 40]
-_FAINT = "0.65"
 
 
 def draw(recommended: pd.DataFrame) -> Figure:
-    """The recommended against the true L0, one panel per method, with intervals; grey toys are the rule's own."""
-    recommended = recommended[recommended["set"].isin(["development", "held_out"])]
-    methods = list(recommended["method"].unique())
-    figure, grid = panels(len(methods), COLUMNS, PANEL, sharex=True, sharey=True)
-    for axes, method in zip(grid, methods, strict=True):
-        of_method = recommended[recommended["method"] == method]
-        _scatter(axes, of_method[of_method["set"] == "development"], _FAINT)
-        _scatter(axes, of_method[of_method["set"] == "held_out"], ORANGE if method == "knee" else BLUE)
-        _scale(axes, recommended)
-        held_out = of_method[of_method["set"] == "held_out"]
-        error = ((held_out["l0"] - held_out["true_l0"]).abs() / held_out["true_l0"]).median()
-        named = f"{held_out['l0'].notna().sum()} of {len(held_out)} toys"
-        axes.set_title(f"{_TITLES[method]}\nmedian error {error:.0%}, {named}")
-    name_axes(figure, "true L0", f"recommended L0 and its {interval_name(recommended)}")
-    count = recommended.loc[recommended["set"] == "held_out", "toy"].nunique()
-    figure.suptitle(f"Recommended and true L0 of {count} toys that the rule was not made on (in grey: those it was)")
+    """The recommended against the true L0 of the held-out toys, one panel per method, with the verdict's intervals."""
+    held_out = recommended[recommended["set"] == "held_out"]
+    figure, grid = panels(len(METHODS), COLUMNS, PANEL, sharex=True, sharey=True)
+    for axes, (method, name) in zip(grid, METHODS.items(), strict=True):
+        rows = held_out[held_out["method"] == method]
+        _scatter(axes, rows, ORANGE if method == "verdict" else BLUE)
+        _scale(axes, held_out)
+        error = np.abs(np.log(rows["l0"] / rows["true_l0"])).median()
+        axes.set_title(f"{name}\nmedian |log error| {error:.3f}")
+    name_axes(figure, "true L0", "recommended L0")
+    toys = held_out["toy"].nunique()
+    figure.suptitle(
+        f"Recommended and true L0 of {toys} toys that the rule was not fitted on, each swept in three ranges"
+    )
     return figure
 
 
 def _scatter(axes: Axes, rows: pd.DataFrame, color: object) -> None:
     rows = rows[rows["l0"].notna()]
-    axes.errorbar(rows["true_l0"], rows["l0"], yerr=interval(rows, "l0"), fmt="o", color=color,
-                  markersize=2.5, linewidth=0.5, markeredgewidth=0)  # fmt: skip
+    yerr = interval(rows, "l0") if rows["low"].notna().any() else None
+    axes.errorbar(rows["true_l0"], rows["l0"], yerr=yerr, fmt="o", color=color,
+                  markersize=2, linewidth=0.4, markeredgewidth=0, alpha=0.6)  # fmt: skip
 
 
 def _scale(axes: Axes, recommended: pd.DataFrame) -> None:

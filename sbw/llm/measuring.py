@@ -20,6 +20,7 @@ from torch import Tensor
 from sbw.files import column
 from sbw.llm.sweep import DENSE, SweptSae
 from sbw.lockstep.device import pick_device
+from sbw.metrics.codes import CODE_COLUMNS, code_metrics
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections
 from sbw.metrics.stability import agreements
@@ -52,6 +53,7 @@ LLM_SAES = pa.schema(
         column(
             "c_dec_of_firing", pa.float64(), "c_dec of the latents that fire on some token; null where fewer than two"
         ),
+        *CODE_COLUMNS,
         column("dead_latents", pa.int64(), "latents that fire on no token"),
         column("dense_latents", pa.int64(), f"latents that fire on more than {DENSE:g} of the tokens"),
         column("mean_encoder_bias", pa.float64(), "mean of b_enc, in the units of the activations of latents"),
@@ -99,7 +101,7 @@ SCHEMAS = {
     "latents": LLM_LATENTS,
     "stability": LLM_STABILITY,
 }
-_BATCH = 4096
+_BATCH, _CODED = 4096, 20_000
 _HISTOGRAM_OF = 1 << 23
 """Projections that a histogram is made of: those of the first tokens."""
 _RANGE = 6.0
@@ -158,7 +160,7 @@ def _measure_one(
     )  # fmt: skip
     sigma = math.sqrt(found.square / len(x) / sae.cfg.d_in)
     return {
-        "saes": pd.DataFrame([keys | _sae_row(sae, found, latents, len(x))]),
+        "saes": pd.DataFrame([keys | _sae_row(sae, found, latents, x)]),
         "projections": _projection_rows(found.groups).assign(**keys)[LLM_PROJECTIONS.names],
         "histograms": _histogram_rows(sae, x, sigma, bins).assign(**keys)[LLM_HISTOGRAMS.names],
         "latents": latents,
@@ -183,7 +185,8 @@ def _run(sae: SAE[Any], x: Float[Tensor, "n d"], groups: int) -> _Pass:
     return _Pass(streams, fires, error, square, total / len(x))
 
 
-def _sae_row(sae: SAE[Any], found: _Pass, latents: pd.DataFrame, tokens: int) -> dict[str, Any]:
+def _sae_row(sae: SAE[Any], found: _Pass, latents: pd.DataFrame, x: Float[Tensor, "n d"]) -> dict[str, Any]:
+    tokens, first = len(x), x[:_CODED].float().to(sae.W_dec.device)
     c_dec, power, mse = pairwise_cosine(sae.W_dec), found.square / tokens, found.error / tokens
     firing = sae.W_dec[found.fires > 0]
     return {
@@ -196,6 +199,7 @@ def _sae_row(sae: SAE[Any], found: _Pass, latents: pd.DataFrame, tokens: int) ->
         "c_dec": c_dec,
         "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
         "c_dec_of_firing": pairwise_cosine(firing) if len(firing) > 1 else math.nan,
+        **code_metrics(sae.encode(first), first, sae.W_dec, sae.b_dec),
         "dead_latents": int((latents["density"] == 0).sum()),
         "dense_latents": int((latents["density"] > DENSE).sum()),
         "mean_encoder_bias": latents["encoder_bias"].mean(),

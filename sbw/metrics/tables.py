@@ -16,7 +16,7 @@ from sae_lens import SAE
 from torch import Tensor
 
 from sbw.files import column, save_table
-from sbw.metrics.codes import code_metrics
+from sbw.metrics.codes import CODE_COLUMNS, code_metrics
 from sbw.metrics.geometry import cosine_similarities, match_features, null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.metrics.reconstruction import reconstruction_errors
@@ -49,19 +49,7 @@ SAES = pa.schema(
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_enc", pa.float64(), "mean absolute cosine similarity of two encoder columns"),
         column("c_dec_over_null", pa.float64(), "c_dec over that of random directions, sqrt(2 / (pi d_in))"),
-        column(
-            "coherence",
-            pa.float64(),
-            "sum of z_i z_j cos(u_i, u_j) over that of z_i^2: above 0, L0 is too low",
-        ),
-        column("coherence_pursuit", pa.float64(), "the same, of codes by matching pursuit in the decoder"),
-        column("coherence_null", pa.float64(), "standard deviation of that, were decoder rows turned round by chance"),
-        column("coherent_latents", pa.float64(), "share of the latents that fire whose own coherence is above 0"),
-        column("co_firing", pa.float64(), "correlation, over pairs, of co-firing and cosine"),
-        column("co_firing_pursuit", pa.float64(), "the same, of codes by matching pursuit"),
-        column("weakest", pa.float64(), "5 % quantile of the active codes, over their mean"),
-        column("code_spread", pa.float64(), "standard deviation of the active codes, over their mean"),
-        column("pursuit_error", pa.float64(), "squared error by matching pursuit, over that by the encoder's codes"),
+        *CODE_COLUMNS,
         column("mse", pa.float64(), "squared error summed over the width, mean over samples"),
         column("variance_explained_about_zero", pa.float64(), "1 - mse / E|x|^2"),
         column("variance_explained_about_mean", pa.float64(), "1 - mse / E|x - E x|^2"),

@@ -12,9 +12,9 @@ FAMILIES = {
     "train": ["cosine_heatmap"],
     "sweep": ["projection", "pairwise_cosine", "coherence", "tradeoff", "cosine_heatmaps", "low_l0_mse", "histograms"],
     "automatic_l0": ["automatic_l0"],
-    "recommendation": ["recommendation"],
+    "recommendation": ["recommendation", "evidence"],
     "theory": ["intuition"],
-    "validation": ["known_toys", "metric_curves", "latent_counts"],
+    "validation": ["known_toys"],
 }
 """The figures of each family; one process draws a family from one folder of tables."""
 

@@ -5,13 +5,14 @@ log(L0 / learnable L0), weighted so that SAEs near the right L0 matter most.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sbw.verdict.offsets import Floats, Piece, Score, estimate
-from sbw.verdict.pieces import pieces_of
+from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
+from sbw.verdict.rule import INTERVAL
 
 KNOTS = 5
 """Knots of each f_j: the quantiles 0.02 … 0.98 of its evidence, evenly spaced."""
@@ -51,6 +52,29 @@ def swept(saes: pd.DataFrame, projections: pd.DataFrame) -> list[Swept]:
     return found
 
 
+KEPT = 3
+"""Every so manieth toy is kept from the fit, for the intervals."""
+
+
+def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
+    """The document of `rule.json`, from sweeps on toys whose L0 is known.
+
+    The scores are fitted on two thirds of the toys. The others give the intervals, by split conformal prediction (Lei
+    et al. 2018): of a sweep from |error| / scale, of an SAE alone from |offset − log(L0 / learnable L0)|.
+    """
+    toys = list(dict.fromkeys(one.toy for one in sweeps))
+    kept = set(toys[KEPT - 1 :: KEPT])
+    fitted_on, others = ([one for one in sweeps if (one.toy in kept) == which] for which in (False, True))
+    in_sweep, alone = fit(fitted_on, [*ALONE, *SWEPT]), fit(fitted_on, ALONE)
+    missed = errors(in_sweep, others)
+    beside = np.concatenate([alone.offsets(one.evidence) - one.evidence["log_l0"] + one.truth for one in others])
+    in_sweep = in_sweep._replace(error=conformal((missed["error"].abs() / missed["scale"]).to_numpy(), INTERVAL))
+    alone = alone._replace(error=conformal(np.abs(beside), INTERVAL))
+    fitted = {"toys": len(toys) - len(kept), "kept": len(kept), "level": INTERVAL, "ranges": RANGES}
+    error = {"median_error": float(missed["error"].abs().median())}
+    return {"sweep": in_sweep.document, "alone": alone.document, "fitted_on": fitted | error}
+
+
 def fit(sweeps: Sequence[Swept], names: Iterable[str]) -> Score:
     """The additive score of those pieces of evidence, with an error of 0, which `conformal` measures."""
     evidence = pd.concat([sweep.evidence for sweep in sweeps])
@@ -63,23 +87,27 @@ def fit(sweeps: Sequence[Swept], names: Iterable[str]) -> Score:
     heights = np.linalg.solve(square, columns.T @ (weights * (target - base)))
     of_each = np.split(heights, np.cumsum([len(at) for at in knots.values()])[:-1])
     pieces = {
-        name: Piece(at.tolist(), (of_piece - means @ of_piece).tolist())
+        name: Piece(_rounded(at), _rounded(of_piece - means @ of_piece))
         for (name, at), (_, means), of_piece in zip(knots.items(), hats, of_each, strict=True)
     }
-    return Score(base, pieces, 0.0)
+    return Score(round(base, 4), pieces, 0.0)
 
 
-def errors(score: Score, sweeps: Sequence[Swept]) -> Floats:
-    """log(recommended / learnable L0) of each sweep."""
-    return np.array([
-        estimate(sweep.evidence["log_l0"].to_numpy(), score.offsets(sweep.evidence)) - sweep.truth for sweep in sweeps
-    ])  # fmt: skip
+def errors(score: Score, sweeps: Sequence[Swept]) -> pd.DataFrame:
+    """`error`, log(recommended / learnable L0), and `scale` of each sweep, with its `toy` and `range`."""
+    found = [estimate(one.evidence["log_l0"].to_numpy(), score.offsets(one.evidence)) for one in sweeps]
+    rows = [(one.toy, one.range, of.log_l0 - one.truth, of.scale) for one, of in zip(sweeps, found, strict=True)]
+    return pd.DataFrame(rows, columns=["toy", "range", "error", "scale"])
 
 
 def conformal(magnitudes: Floats, level: float) -> float:
-    """The half width of a split-conformal interval: the ⌈(n + 1) level⌉-th least of n magnitudes of errors."""
+    """Half the width of a split-conformal interval: the ⌈(n + 1) level⌉-th least of n magnitudes of errors."""
     place = min(len(magnitudes), int(np.ceil((len(magnitudes) + 1) * level)))
     return float(np.sort(magnitudes)[place - 1])
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [float(f"{value:.4g}") for value in values]
 
 
 def _knots(values: Floats) -> Floats:

@@ -40,7 +40,7 @@ class Score(NamedTuple):
     base: float
     pieces: dict[str, Piece]
     error: float
-    """The quantile of |error|, in log L0, that conformal prediction takes as half of the interval's width."""
+    """Half of the interval's width, in log L0 per unit of `Estimate.scale`, by conformal prediction."""
 
     def adds(self, evidence: pd.DataFrame) -> pd.DataFrame:
         """What each piece adds to the offset of each row."""
@@ -65,12 +65,24 @@ class Score(NamedTuple):
 
 NEAR = 0.35
 """In the estimate of a sweep an SAE whose offset is o weighs exp(−(o / NEAR)² / 2)."""
+LEAST_SPREAD = 0.05
+"""Spread, in log L0, below which the SAEs of a sweep do not differ in earnest."""
 
 
-def estimate(log_l0: Floats, offsets: Floats) -> float:
-    """The right log L0 by a sweep: the mean of log L0 − offset, in which SAEs near the right L0 weigh most."""
-    weights = np.exp(-((offsets / NEAR) ** 2) / 2) + 1e-9
-    return float(weights @ (log_l0 - offsets) / weights.sum())
+class Estimate(NamedTuple):
+    """The right log L0 by a sweep."""
+
+    log_l0: float
+    """The mean of log L0 − offset over its SAEs, in which those near the right L0 weigh most."""
+    scale: float
+    """√(spread² + LEAST_SPREAD²), with the weighted standard deviation of what the SAEs name."""
+
+
+def estimate(log_l0: Floats, offsets: Floats) -> Estimate:
+    """The right L0 by a sweep's log L0s and the offset of each."""
+    weights, named = np.exp(-((offsets / NEAR) ** 2) / 2) + 1e-9, log_l0 - offsets
+    mean = float(np.average(named, weights=weights))
+    return Estimate(mean, float(np.hypot(np.sqrt(np.average((named - mean) ** 2, weights=weights)), LEAST_SPREAD)))
 
 
 def load_rule() -> dict[str, Any]:

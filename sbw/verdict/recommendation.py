@@ -9,7 +9,9 @@ import pyarrow as pa
 from sbw.files import column
 from sbw.run.errors import UserError
 from sbw.verdict.evidence import best_n, c_dec_rows, sensitivity, stability_rows, width_rows
+from sbw.verdict.pieces import pieces_of
 from sbw.verdict.rule import INTERVAL, Rows, Verdict, combine, judge
+from sbw.verdict.weighing import weighed
 
 INTERVAL_COLUMNS = [
     column("low", pa.float64(), f"lower end of its {100 * INTERVAL:.0f} % interval"),
@@ -37,6 +39,17 @@ SENSITIVITY = pa.schema(
 )
 
 
+EVIDENCE = pa.schema(
+    [
+        column("l0", pa.float64(), "active latents per sample"),
+        column("piece", pa.string(), "piece of evidence, as in sbw/verdict/pieces.py"),
+        column("adds", pa.float64(), "what it adds to log(L0 / right L0): below 0 it says that L0 is too low"),
+        column("recommended", pa.float64(), "recommended L0; null where none is named"),
+        column("true_l0", pa.float64(), "active features per sample, on average; null where unknown"),
+    ]
+)
+
+
 class Recommendation(NamedTuple):
     """What a sweep recommends, and why."""
 
@@ -48,6 +61,8 @@ class Recommendation(NamedTuple):
     """The rows of `CURVES`: one per metric and SAE."""
     sensitivity: pd.DataFrame
     """The rows of `SENSITIVITY`, which decide the n of the width; none without projections."""
+    evidence: pd.DataFrame
+    """The rows of `EVIDENCE`: what each piece of evidence adds at each L0; none without codes."""
 
     @property
     def l0(self) -> float | None:
@@ -71,10 +86,14 @@ def recommend(
 ) -> Recommendation:
     """Which L0 is right, by the SAEs of a sweep, which differ in their L0 and their seeds alone.
 
+    With their codes measured, by all pieces of evidence and the fitted rule (`sbw/verdict/offsets.py`); else by the
+    median of what c_dec, and perhaps the width and the agreement of seeds, name.
+
     Args:
         saes: one row per SAE. `l0`: active latents per sample; `c_dec`: mean |cosine| of two decoder rows; `d_in`: the
             activations' width. Where several SAEs differ in their seed alone, also `k`, equal for these, and `seed`.
-            With `projections`, also `mse` and `variance_explained_about_zero`.
+            With `projections`, also `mse` and `variance_explained_about_zero`. With codes, also the columns of
+            `sbw.metrics.codes.CODE_COLUMNS`, `d_sae` and `dead_latents`.
         projections: s_n^dec of each SAE for n = 1 … h − 1, in the units of the activations: columns `k`, `seed`, `n`,
             `s_n` and `s_n_error`, its standard error.
         pairs: one row per pair of seeds of one k: `k`, `seed_a`, `seed_b`, and `agreement` of their decoders.
@@ -93,7 +112,19 @@ def recommend(
         metrics["stability"] = stability_rows(pairs, saes)
     verdicts = [judge(metric, rows, seed) for metric, rows in metrics.items()]
     true_l0 = saes["true_l0"].iloc[0] if "true_l0" in saes.columns else math.nan
-    return Recommendation([*verdicts, combine(verdicts)], metrics, curves_table(metrics, verdicts, true_l0), curve)
+    together, evidence = combine(verdicts), pd.DataFrame(columns=EVIDENCE.names)
+    if projections is not None and "coherence" in saes.columns:
+        together, evidence = _weighed(saes, projections, true_l0)
+    curves = curves_table(metrics, verdicts, true_l0)
+    return Recommendation([*verdicts, together], metrics, curves, curve, evidence)
+
+
+def _weighed(saes: pd.DataFrame, projections: pd.DataFrame, true_l0: float) -> tuple[Verdict, pd.DataFrame]:
+    """The verdict of all pieces of evidence, and the rows of `EVIDENCE`."""
+    pieces = pieces_of(saes, projections)
+    verdict, adds = weighed(pieces)
+    rows = adds.assign(l0=pieces["l0"]).melt("l0", var_name="piece", value_name="adds")
+    return verdict, rows.assign(recommended=math.nan if verdict.l0 is None else verdict.l0, true_l0=true_l0)
 
 
 def curves_table(metrics: dict[str, Rows], verdicts: list[Verdict], true_l0: float) -> pd.DataFrame:

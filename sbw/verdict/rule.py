@@ -21,7 +21,7 @@ LEAST_L0S = 3
 INTERVAL = 0.9
 """Level of every interval: the share of draws within it."""
 
-Kind = Literal["minimum", "elbow", "inconclusive", "edge"]
+Kind = Literal["estimate", "minimum", "elbow", "inconclusive", "edge"]
 Floats = NDArray[np.floating[Any]]
 Rows = pd.DataFrame
 """One row per SAE.
@@ -38,7 +38,8 @@ class Verdict(NamedTuple):
     metric: str
     """Name of the metric."""
     kind: Kind
-    """`minimum`: rises on both sides; `elbow`: flat above; `inconclusive`; `edge`: the floor is beyond the sweep."""
+    """`minimum`: rises on both sides; `elbow`: flat above; `estimate`: by several pieces of evidence; `inconclusive`;
+    `edge`: the right L0 is beyond the sweep."""
     l0: float | None
     """The recommended L0; None for `inconclusive` and `edge`."""
     low: float | None

@@ -1,146 +1,208 @@
-"""How well the recommendation and the common practice find the known L0 of toys."""
+"""How well the verdict and the common practice find the known L0 of toys."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sbw.files import column
-from sbw.verdict.evidence import best_n, rows_of, s_n_rows, sensitivity
-from sbw.verdict.recommendation import CURVES, INTERVAL_COLUMNS, curves_table, recommend
-from sbw.verdict.rule import INTERVAL, in_words, judge, knee
+from sbw.files import column, load_table
+from sbw.params.validation import Validation
+from sbw.verdict.evidence import best_n, s_n_rows, sensitivity, width_rows
+from sbw.verdict.fitting import Swept, fit, swept
+from sbw.verdict.offsets import Floats, Score, estimate
+from sbw.verdict.pieces import ALONE, SWEPT
+from sbw.verdict.recommendation import INTERVAL_COLUMNS
+from sbw.verdict.rule import INTERVAL, curve_of, knee, right_l0
 
-_TOY = [
-    column("toy", pa.string(), "toy that was swept"),
-    column("like", pa.string(), "first toy that differs in the number of latents alone"),
-    column("set", pa.string(), "development: the rule was made on these toys; held_out, awkward: only tried"),
-    column("num_features", pa.int64(), "features of the toy"),
-    column("d_sae", pa.int64(), "latents of the SAEs"),
-]
+MEASURED = Path("data/validation/measured")
 RECOMMENDED = pa.schema(
     [
-        *_TOY,
-        column("true_l0", pa.float64(), "active features per sample, on average"),
-        column("method", pa.string(), "a metric, combined (their median), knee (of the variance explained) or mcc"),
-        column("verdict", pa.string(), "minimum, elbow, inconclusive or edge; null for the knee"),
+        column("toy", pa.string(), "toy that was swept"),
+        column("set", pa.string(), "held_out: drawn as those that the rule was fitted on; stress: of other laws"),
+        column("noisy", pa.bool_(), "whether the toy has noise"),
+        column("range", pa.string(), "part of the sweep that is judged, in multiples of the learnable L0"),
+        column("true_l0", pa.float64(), "learnable L0: active features per sample, of as many as there are latents"),
+        column("method", pa.string(), "what names the L0"),
         column("l0", pa.float64(), "recommended L0; null where none is named"),
         *INTERVAL_COLUMNS,
-    ]
-)
-TRIED = pa.schema(
-    [
-        *_TOY,
-        column("metric", pa.string(), "c_dec, width (s_n - s_(h-n)), stability (1 - agreement), s_n or mcc (1 - MCC)"),
-        *(field for field in CURVES if field.name not in ("metric", "value")),
-        column("value", pa.float64(), "the metric, in the units of sbw/verdict/evidence.py; lower is better"),
+        column("regret", pa.float64(), "best MCC of the sweep less that of the SAE nearest the recommended L0"),
     ]
 )
 METHODS = {
-    "c_dec": "pairwise cosine of the decoder",
-    "width": "width of the decoder projections",
-    "stability": "agreement of the seeds",
-    "combined": "the recommendation",
-    "s_n": "decoder projection, as in the paper",
-    "mcc": "MCC, for which the features must be known",
+    "verdict": "the verdict",
     "knee": "knee of the variance explained",
+    "description": "least description length",
+    "c_dec": "least c_dec",
+    "width": "floor of the width",
+    "s_n": "floor of s_n, as in the paper",
+    "coherence": "zero of coherence",
+    "coherence_pursuit": "zero of coherence by matching pursuit",
+    "gain": "sharpest drop of the gain per latent",
+    "mcc": "best MCC, knowing the features",
+    "best": "the same rule fitted on these toys themselves",
 }
-"""What each method is; the recommendation is the median of those before it."""
-_WRONG = 0.25
+"""What each method is."""
+OFF = np.log(1.25)
+"""|log(L0 / learnable L0)| from which an SAE alone should be found too low or too high."""
+_PRECISION = 0.05  # of a code and of an activation, in the activations' root mean square
 
 
-class Tried(NamedTuple):
-    """The results on a sweep of one toy, without the columns that describe the toy."""
+class Trial(NamedTuple):
+    """A sweep on a toy in one range, with what the methods need."""
 
-    recommended: pd.DataFrame
-    """The rows of `RECOMMENDED`, one per method."""
-    curves: pd.DataFrame
-    """The rows of `TRIED`: its metrics against L0."""
-
-
-def tried(saes: pd.DataFrame, projections: pd.DataFrame, pairs: pd.DataFrame, seed: int) -> Tried:
-    """What every method recommends on a sweep of one toy, and from which curves; arguments as of `recommend`."""
-    found = recommend(saes, projections, pairs, seed=seed)
-    s_n = s_n_rows(projections, saes)
-    others = {"s_n": s_n[s_n["n"] == best_n(sensitivity(s_n))], "mcc": rows_of(saes, 1 - saes["mcc"])}
-    verdicts = [*found.verdicts, *(judge(metric, rows, seed) for metric, rows in others.items())]
-    rows = [{"method": _method(verdict.metric), **verdict.row} for verdict in verdicts]
-    curve = saes.groupby("k")[["l0", "variance_explained_about_zero"]].mean()
-    rows.append({"method": "knee", "l0": knee(*(curve[name].to_numpy() for name in curve.columns))})
-    true_l0 = saes["true_l0"].iloc[0]
-    curves = curves_table(found.metrics | others, verdicts, true_l0)
-    return Tried(pd.DataFrame(rows).assign(true_l0=true_l0), curves.assign(metric=curves["metric"].map(_method)))
+    swept: Swept
+    saes: pd.DataFrame
+    projections: pd.DataFrame
 
 
-def method_scores(table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
-    """How good each method is, from the rows of `RECOMMENDED`, by set and method.
+def sweeps_of(params: Validation, which: str) -> list[Swept]:
+    """The sweeps of a set in each range, from the tables of its cells."""
+    return [trial.swept for trial in trials_of(params, which)]
 
-    `toys`: their number; `named`: on how many the method names an L0; `covered`: share of those whose interval holds
-    the true L0; `median_error` and `worst_error`: of |L0 − true| / true.
+
+def trials_of(params: Validation, which: str) -> list[Trial]:
+    """The same with their tables."""
+    found = []
+    for cell in (name for name, cell in params.cells.items() if cell.set == which):
+        saes, projections = (load_table(MEASURED / cell / f"{table}.parquet") for table in ("saes", "projections"))
+        of_toys = dict(list(projections.groupby("toy")))
+        for toy, rows in saes.groupby("toy", sort=False):
+            for one in swept(rows, of_toys[toy]):
+                inside = rows["k"].isin(one.evidence.index)
+                part = of_toys[toy]
+                found.append(Trial(one, rows[inside], part[part["k"].isin(one.evidence.index)]))
+    return found
+
+
+def tried(trials: list[Trial], which: str, rule: Score) -> pd.DataFrame:
+    """The rows of `RECOMMENDED` of a set, but for `noisy`."""
+    best = fit([trial.swept for trial in trials], [*ALONE, *SWEPT])
+    rows = []
+    for trial in trials:
+        one = trial.swept
+        log_l0 = one.evidence["log_l0"].to_numpy()
+        found = estimate(log_l0, rule.offsets(one.evidence))
+        half = rule.error * found.scale
+        named = {"best": estimate(log_l0, best.offsets(one.evidence)).log_l0, "verdict": found.log_l0}
+        named |= {method: name(trial) for method, name in _SINGLE.items()}
+        for method, log_named in named.items():
+            ends = (log_named - half, log_named + half) if method == "verdict" else (np.nan, np.nan)
+            nearest = np.nan if np.isnan(log_named) else one.mcc[np.argmin(np.abs(log_l0 - log_named))]
+            rows.append({
+                "toy": one.toy,
+                "range": one.range,
+                "true_l0": np.exp(one.truth),
+                "method": method,
+                "l0": np.exp(log_named),
+                "low": np.exp(ends[0]),
+                "high": np.exp(ends[1]),
+                "level": INTERVAL if method == "verdict" else np.nan,
+                "regret": one.mcc.max() - nearest,
+            })  # fmt: skip
+    return pd.DataFrame(rows).assign(set=which)
+
+
+def scores(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """How good each method is on some rows of `RECOMMENDED`.
+
+    `sweeps`; `named`: share for which the method names an L0; `median_error` and `p90_error` of |log(L0 / true)|;
+    `median_regret` and `p90_regret`; for the verdict `covered`, the share of intervals that hold the true L0, and
+    `ratio`, the median of their upper over their lower end; for others `worse_by`, the mean difference of |error| to
+    the verdict's, and its 95 % interval, by a bootstrap over toys.
     """
-    error = (table["l0"] - table["true_l0"]).abs() / table["true_l0"]
-    inside = (table["low"] <= table["true_l0"]) & (table["true_l0"] <= table["high"])
-    table = table.assign(error=error, inside=inside)
+    table = table.assign(error=np.abs(np.log(table["l0"] / table["true_l0"])))
+    verdict = table[table["method"] == "verdict"].set_index(["toy", "range"])
+    found: dict[str, dict[str, Any]] = {}
+    for method in METHODS:
+        rows = table[table["method"] == method].set_index(["toy", "range"])
+        found[method] = {
+            "sweeps": len(rows),
+            "named": rows["l0"].notna().mean(),
+            "median_error": rows["error"].median(),
+            "p90_error": rows["error"].quantile(0.9),
+            "median_regret": rows["regret"].median(),
+            "p90_regret": rows["regret"].quantile(0.9),
+        }
+        if method == "verdict":
+            inside = (rows["low"] <= rows["true_l0"]) & (rows["true_l0"] <= rows["high"])
+            found[method] |= {"covered": inside.mean(), "ratio": (rows["high"] / rows["low"]).median()}
+        else:
+            found[method]["worse_by"] = _mean_over_toys((rows["error"] - verdict["error"]).dropna())
+    return found
+
+
+def alone_scores(sweeps: list[Swept], rule: Score) -> dict[str, float]:
+    """How often an SAE alone is found too low or too high where it is, of those off by a quarter or more."""
+    offset = np.concatenate([rule.offsets(one.evidence) for one in sweeps])
+    truth = np.concatenate([one.evidence["log_l0"] - one.truth for one in sweeps])
+    off, named = np.abs(truth) >= OFF, np.abs(offset) > rule.error
+    right = np.sign(offset) == np.sign(truth)
+    coherence = np.concatenate([one.evidence["coherence_over_null"] for one in sweeps])
     return {
-        str(name): {method: _score(of_set[of_set["method"] == method]) for method in METHODS}
-        for name, of_set in table.groupby("set")
+        "saes": int(off.sum()),
+        "named": named[off].mean(),
+        "right": right[off & named].mean(),
+        "covered": (np.abs(offset - truth) <= rule.error).mean(),
+        "named_by_coherence": (np.abs(coherence) > 2)[off].mean(),
+        "right_by_coherence": (np.sign(-coherence) == np.sign(truth))[off & (np.abs(coherence) > 2)].mean(),
     }
 
 
-def toy_summary(rows: pd.DataFrame) -> dict[str, Any]:
-    """One toy's numbers, words and recommendations per method, from its rows of `RECOMMENDED`."""
-    first, by_method = rows.iloc[0], rows.set_index("method")
-    numbers = {name: int(first[name]) for name in ("num_features", "d_sae")} | {"true_l0": round(first["true_l0"], 4)}
-    methods = {
-        method: {name: _rounded(by_method.loc[method, name]) for name in ("l0", "low", "high")}
-        for method in METHODS
-        if method in by_method.index
-    }
-    return numbers | {"level": INTERVAL, "words": toy_words(rows)} | methods
+def _mean_over_toys(differences: pd.Series) -> list[float]:
+    """The mean, and the ends of its 95 % interval."""
+    of_toys = differences.groupby("toy").mean().to_numpy()
+    drawn = np.random.default_rng(0).integers(len(of_toys), size=(2000, len(of_toys)))
+    return [float(of_toys.mean()), *map(float, np.quantile(of_toys[drawn].mean(axis=1), [0.025, 0.975]))]
 
 
-def toy_words(rows: pd.DataFrame) -> str:
-    """The truth, the recommendation, and which methods fail on one toy, from its rows of `RECOMMENDED`.
-
-    A method fails if it names no L0, or one that is off by more than a quarter with an interval that misses the truth.
-    """
-    true_l0, by_method = rows["true_l0"].iloc[0], {row["method"]: row for _, row in rows.iterrows()}
-    sentences = [f"{true_l0:.3g} features are active per sample.", _recommended(by_method.pop("combined"), true_l0)]
-    for method, row in by_method.items():
-        if pd.isna(row["l0"]):
-            sentences.append(f"{method} names no L0 ({row['verdict']}).")
-        elif abs(row["l0"] / true_l0 - 1) > _WRONG and not row["low"] <= true_l0 <= row["high"]:
-            sentences.append(f"{method} fails: {_named(row, true_l0)}.")
-    return " ".join(sentences)
+def _zero(trial: Trial, piece: str) -> float:
+    """The log L0 where a piece of evidence last falls through 0."""
+    log_l0, values = trial.swept.evidence["log_l0"].to_numpy(), trial.swept.evidence[piece].to_numpy()
+    above = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
+    if not len(above):
+        return np.nan
+    i = above[-1]
+    return float(log_l0[i] + values[i] / (values[i] - values[i + 1]) * (log_l0[i + 1] - log_l0[i]))
 
 
-def _recommended(row: pd.Series, true_l0: float) -> str:
-    if pd.isna(row["l0"]):
-        return f"The recommendation names no L0 ({row['verdict']})."
-    holds = "holds" if row["low"] <= true_l0 <= row["high"] else "does not hold"
-    return f"The recommendation is {_named(row, true_l0)}; the interval {holds} the true L0."
+def _floor(trial: Trial, rows_of: Callable[..., pd.DataFrame]) -> float:
+    rows = rows_of(trial.projections, trial.saes)
+    return float(np.log(right_l0(curve_of(rows[rows["n"] == best_n(sensitivity(rows))]))[0]))
 
 
-def _named(row: pd.Series, true_l0: float) -> str:
-    interval = f" ({in_words(row['low'], row['high'])})" if pd.notna(row["low"]) else ""
-    off = f"{100 * abs(row['l0'] / true_l0 - 1):.0f} % too {'high' if row['l0'] > true_l0 else 'low'}"
-    return f"{row['l0']:.3g}{interval}, {off}"
+def _at(trial: Trial, values: Floats) -> float:
+    return float(trial.swept.evidence["log_l0"].to_numpy()[np.nanargmin(values)])
 
 
-def _rounded(value: Any) -> float | None:
-    return None if pd.isna(value) else round(float(value), 4)
+def _description_length(trial: Trial) -> Floats:
+    """Bits per sample, a two-part code as in MDL-SAEs (Ayonrinde et al. 2024): which latents are active, how strongly,
+    and what is left over, the last two to _PRECISION."""
+    rows = trial.saes.groupby("k").mean(numeric_only=True).sort_values("l0")
+    total, d = rows["mse"] / (1 - rows["variance_explained_about_zero"]), rows["d_in"]
+    step = _PRECISION**2 * total / d
+    codes = 0.5 * np.log2(1 + (total - rows["mse"]).clip(lower=0) / rows["l0"] / step)
+    return (rows["l0"] * (np.log2(rows["d_sae"]) + codes) + d / 2 * np.log2(1 + rows["mse"] / d / step)).to_numpy()
 
 
-def _method(metric: str) -> str:
-    return "width" if metric.startswith("w_") else metric
+def _drop_of_gain(trial: Trial) -> float:
+    """Between the two L0s where the gain of variance explained per latent falls most, as a ratio."""
+    l0, unexplained = (trial.swept.evidence[name].to_numpy() for name in ("l0", "unexplained"))
+    gain = np.maximum(-np.diff(unexplained) / np.diff(l0), 1e-6)
+    return float(np.log(l0[1 + np.argmax(gain[:-1] / gain[1:])]))
 
 
-def _score(rows: pd.DataFrame) -> dict[str, Any]:
-    named = rows[rows["l0"].notna()]
-    has_interval = named["low"].notna().any()
-    return {
-        "toys": len(rows),
-        "named": len(named),
-        "covered": round(float(named["inside"].mean()), 4) if has_interval else None,
-        "median_error": round(float(named["error"].median()), 4) if len(named) else None,
-        "worst_error": round(float(named["error"].max()), 4) if len(named) else None,
-    }
+_SINGLE: dict[str, Callable[[Trial], float]] = {
+    "knee": lambda trial: float(np.log(knee(trial.swept.evidence["l0"].to_numpy(),
+                                            1 - trial.swept.evidence["unexplained"].to_numpy()))),
+    "description": lambda trial: _at(trial, _description_length(trial)),
+    "c_dec": lambda trial: _at(trial, trial.swept.evidence["c_dec"].to_numpy()),
+    "width": lambda trial: _floor(trial, width_rows),
+    "s_n": lambda trial: _floor(trial, s_n_rows),
+    "coherence": lambda trial: _zero(trial, "coherence"),
+    "coherence_pursuit": lambda trial: _zero(trial, "coherence_pursuit"),
+    "gain": _drop_of_gain,
+    "mcc": lambda trial: _at(trial, -trial.swept.mcc),
+}  # fmt: skip

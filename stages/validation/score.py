@@ -1,4 +1,4 @@
-"""Score the recommendation on each toy whose L0 is known: data/metrics/validation and validation.json."""
+"""Score the verdict and the common practice on toys whose L0 is known: data/metrics/validation and validation.json."""
 
 from pathlib import Path
 from typing import Any
@@ -7,38 +7,37 @@ from sbw.params import Validation
 from sbw.run.outputs import whole, whole_folder, write_json
 from sbw.run.stage import run
 
-MEASURED, OUT = Path("data/validation"), Path("data/metrics")
+OUT = Path("data/metrics")
 
 
 def main(params: Validation) -> None:
     import pandas as pd
 
-    from sbw.files import load_table, save_table
-    from sbw.verdict.trials import RECOMMENDED, TRIED, method_scores, toy_summary, tried
+    from sbw.files import save_table
+    from sbw.synthesis.prior import toys_of
+    from sbw.verdict.offsets import Score, load_rule
+    from sbw.verdict.trials import RECOMMENDED, alone_scores, scores, trials_of, tried
 
-    recommended, curves = [], []
-    for toy, section in params.toys.items():
-        saes, projections, stability = (
-            load_table(MEASURED / toy / f"{table}.parquet") for table in ("saes", "projections", "stability")
-        )
-        found = tried(saes, projections, stability, params.synthesize.seed)
-        known: dict[str, Any] = {"toy": toy, "like": params.like(toy), "set": section.set}
-        known |= {"num_features": section.num_features, "d_sae": section.latents}
-        recommended.append(found.recommended.assign(**known)[RECOMMENDED.names])
-        curves.append(found.curves.assign(**known)[TRIED.names])
-    table = pd.concat(recommended)
-    document: dict[str, Any] = {
-        "sets": method_scores(table),
-        "toys": {str(toy): toy_summary(rows) for toy, rows in table.groupby("toy", sort=False)},
+    rule = load_rule()
+    in_sweep, alone = Score.of(rule["sweep"]), Score.of(rule["alone"])
+    noisy = {
+        known.name: known.toy.noise is not None for cell in params.cells.values() for known in toys_of(params, cell)
     }
+    tables, document = [], dict[str, Any]()
+    for name in (name for name in params.sets if name != "calibration"):
+        trials = trials_of(params, name)
+        table = tried(trials, name, in_sweep)
+        table = table.assign(noisy=table["toy"].map(noisy))
+        parts = {"all": table, "noisy": table[table["noisy"]], "clean": table[~table["noisy"]]}
+        parts |= {str(part): rows for part, rows in table.groupby("range")}
+        document[name] = {part: scores(rows) for part, rows in parts.items()}
+        document[name]["alone"] = alone_scores([trial.swept for trial in trials], alone)
+        tables.append(table)
+        print(pd.DataFrame(document[name]["all"]).T.rename_axis(name).drop(columns="worse_by").to_string())
+        print(f"an SAE alone: {document[name]['alone']}")
     with whole_folder(OUT / "validation") as folder, whole(OUT / "validation.json") as path:
-        save_table(table, RECOMMENDED, folder / "recommended.parquet")
-        save_table(pd.concat(curves), TRIED, folder / "curves.parquet")
+        save_table(pd.concat(tables)[RECOMMENDED.names], RECOMMENDED, folder / "recommended.parquet")
         write_json(document, path)
-    for which, methods in document["sets"].items():
-        print(pd.DataFrame(methods).T.rename_axis(which).to_string())
-    for toy, of_toy in document["toys"].items():
-        print(f"{toy}: {of_toy['words']}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 def main(llm: Llm) -> None:
     from sbw.files import save_table
     from sbw.llm.sweep import load_measured, sweep_summary
-    from sbw.verdict.recommendation import CURVES, SENSITIVITY, recommend
+    from sbw.verdict.recommendation import CURVES, EVIDENCE, SENSITIVITY, recommend
 
     tables = load_measured(OUT / "measured", llm.sweep.ks, "saes", "projections", "stability")
     saes, projections, stability = tables
@@ -24,6 +24,7 @@ def main(llm: Llm) -> None:
     ):
         save_table(found.curves, CURVES, folder / "curves.parquet")
         save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
+        save_table(found.evidence, EVIDENCE, folder / "evidence.parquet")
         write_json(found.document, verdict)
         write_json({"saes": sweep_summary(saes, stability)}, numbers)
     print(found.words)

@@ -1,0 +1,91 @@
+"""The verdict of a sweep by all pieces of evidence together, and of an SAE alone, in words."""
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sbw.verdict.offsets import Score, estimate, load_rule
+from sbw.verdict.pieces import ALONE, SWEPT
+from sbw.verdict.rule import LEAST_L0S, Verdict, in_words
+
+WIDEST = 4.0
+"""Ratio of an interval's ends above which a sweep is inconclusive."""
+SPEAKS = math.log(1.1)
+"""What a piece of evidence adds to the offset, from which it is said to speak for another L0."""
+_MOST_NAMED = 3
+
+Side = Literal["too low", "about right", "too high", "inconclusive"]
+
+
+class Diagnosis(NamedTuple):
+    """What an SAE alone shows of its L0, without a sweep."""
+
+    side: Side
+    """`about right`: the interval holds the right L0; `inconclusive`: a piece of evidence is missing."""
+    low: float
+    """Lower end of the interval of L0 / right L0, whose level is INTERVAL."""
+    high: float
+    """Upper end of it."""
+
+    @property
+    def words(self) -> str:
+        """The diagnosis in a phrase."""
+        return f"{self.side}: {self.low:.2g} to {self.high:.2g} times the right L0"
+
+
+def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
+    """The verdict of a sweep, and what each piece of evidence adds to the offset of each SAE.
+
+    Args:
+        evidence: the rows of `pieces_of`.
+    """
+    score, log_l0 = Score.of(load_rule()["sweep"]), evidence["log_l0"].to_numpy()
+    adds = score.adds(evidence)
+    found = estimate(log_l0, score.base + adds.sum(axis=1).to_numpy())
+    half = score.error * found.scale
+    l0, low, high = (math.exp(found.log_l0 + shift) for shift in (0, -half, half))
+    swept = f"the swept L0 {math.exp(log_l0[0]):.3g} to {math.exp(log_l0[-1]):.3g}"
+    named: dict[str, Any] = {"kind": "inconclusive", "l0": None, "low": None, "high": None}
+    if len(log_l0) < LEAST_L0S:
+        words = f"inconclusive: a sweep needs at least {LEAST_L0S} L0s, got {len(log_l0)}."
+    elif found.log_l0 < log_l0[0] or found.log_l0 > log_l0[-1]:
+        below = found.log_l0 < log_l0[0]
+        named["kind"] = "edge"
+        words = f"edge: the right L0 is {'below' if below else 'above'} {swept}: extend the sweep that way."
+    elif high / low > WIDEST:
+        words = f"inconclusive: the SAEs of {swept} disagree, on L0s from {low:.3g} to {high:.3g}."
+    else:
+        named = {"kind": "estimate", "l0": l0, "low": low, "high": high}
+        near = adds.iloc[int(np.argmin(np.abs(log_l0 - found.log_l0)))]
+        words = f"The right L0 is about {l0:.3g} ({in_words(low, high)}). {_who_speaks(near)}"
+    return Verdict(metric="combined", words=words, draws=np.array([]), **named), adds
+
+
+def diagnosed(evidence: pd.DataFrame) -> list[Diagnosis]:
+    """What each SAE shows alone, from its pieces of ALONE."""
+    score = Score.of(load_rule()["alone"])
+    missing = evidence[list(score.pieces)].isna().any(axis=1)
+    return [
+        Diagnosis(_side(offset, score.error, unknown), math.exp(offset - score.error), math.exp(offset + score.error))
+        for offset, unknown in zip(score.offsets(evidence), missing, strict=True)
+    ]
+
+
+def _side(offset: float, error: float, unknown: bool) -> Side:
+    if unknown:
+        return "inconclusive"
+    return "about right" if abs(offset) <= error else "too low" if offset < 0 else "too high"
+
+
+def _who_speaks(adds: "pd.Series[float]") -> str:
+    """Which pieces of evidence speak for a higher and for a lower L0, at the SAE nearest the estimate."""
+    names = ALONE | SWEPT
+    higher, lower = adds[adds < -SPEAKS].sort_values(), adds[adds > SPEAKS].sort_values(ascending=False)
+    said = [
+        f"{', '.join(names[str(name)] for name in speaking.index[:_MOST_NAMED])} for a {which} one"
+        for which, speaking in (("higher", higher), ("lower", lower))
+        if len(speaking)
+    ]
+    return f"There, {'; '.join(said)}." if said else "All pieces of evidence agree."
