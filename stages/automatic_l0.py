@@ -31,9 +31,8 @@ def main(params: Params) -> None:
         paths = [pd.DataFrame(one.path).assign(start=start) for start, one in zip(section.starts, steered, strict=True)]
         save_table(pd.concat(paths).assign(toy=section.toy, true_l0=true)[PATH.names], PATH, tables / "path.parquet")
     for start, one in zip(section.starts, steered, strict=True):
-        print(
-            f"from L0 {start:g} to {one.l0:.2f}, where the coherence is {one.path[-1].coherence:.4f}; true L0 {true:.2f}"
-        )
+        last = one.path[-1]
+        print(f"from L0 {start:g} to {last.l0:.2f}, where the coherence is {last.coherence:.4f}; true L0 {true:.2f}")
 
 
 def train(params: Params, toy: Any, folder: Path, start: float) -> Any:

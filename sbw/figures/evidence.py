@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.style import mark_true_l0, new_figure
-from sbw.verdict.pieces import ALONE, SWEPT
 
 TABLES = ["evidence"]
 WIDTH, ROW, MARGINS = 6.2, 0.155, 0.9  # inches
@@ -23,8 +22,7 @@ def draw(evidence: pd.DataFrame) -> Figure:
     mesh = axes.pcolormesh(
         edges, np.arange(len(table) + 1), table, cmap="RdBu_r", rasterized=True, vmin=-_FULL, vmax=_FULL
     )
-    names = ALONE | SWEPT | {"all together": "all together"}
-    axes.set_yticks(np.arange(len(table)) + 0.5, [names[piece] for piece in table.index])
+    axes.set_yticks(np.arange(len(table)) + 0.5, list(table.index))
     axes.axhline(len(adds), color="black", linewidth=0.8)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="L0")

@@ -5,24 +5,36 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, ORANGE, interval, name_axes, panels
-from sbw.verdict.trials import METHODS
+from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, name_axes, panels
 
 TABLES = ["recommended"]
 COLUMNS, PANEL = 4, (1.75, 1.9)  # inches
 
+_TITLES = {
+    "verdict": "the verdict",
+    "knee": "knee of the variance explained",
+    "description": "least description length",
+    "c_dec": f"least {C_DEC}",
+    "width": "floor of the width",
+    "s_n": f"floor of {S_N}, as in the paper",
+    "coherence": "zero of coherence",
+    "coherence_pursuit": "zero of coherence by pursuit",
+    "gain": "drop of the gain per latent",
+    "mcc": "best MCC, knowing the features",
+    "best": "the rule fitted on these toys",
+}
 _TICKS = [3, 5, 10, 20, 40]
 
 
 def draw(recommended: pd.DataFrame) -> Figure:
     """The recommended against the true L0 of the held-out toys, one panel per method, with the verdict's intervals."""
     held_out = recommended[recommended["set"] == "held_out"]
-    figure, grid = panels(len(METHODS), COLUMNS, PANEL, sharex=True, sharey=True)
-    for axes, (method, name) in zip(grid, METHODS.items(), strict=True):
+    figure, grid = panels(len(_TITLES), COLUMNS, PANEL, sharex=True, sharey=True)
+    for axes, (method, name) in zip(grid, _TITLES.items(), strict=True):
         rows = held_out[held_out["method"] == method]
         _scatter(axes, rows, ORANGE if method == "verdict" else BLUE)
         _scale(axes, held_out)
-        error = np.abs(np.log(rows["l0"] / rows["true_l0"])).median()
+        error = np.nanmedian(np.abs(np.log(rows["l0"] / rows["true_l0"])))
         axes.set_title(f"{name}\nmedian |log error| {error:.3f}")
     name_axes(figure, "true L0", "recommended L0")
     toys = held_out["toy"].nunique()

@@ -23,7 +23,6 @@ from sbw.metrics.reconstruction import reconstruction_errors
 from sbw.metrics.recovery import recovery
 from sbw.metrics.stability import agreements
 from sbw.run.processes import map_processes
-from sbw.saes.experiments.known import learnable_l0
 from sbw.toy.model import Sample, Toy
 
 _KEYS = [
@@ -44,7 +43,6 @@ SAES = pa.schema(
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
         column("true_l0", pa.float64(), "active features per sample, on average"),
-        column("learnable_l0", pa.float64(), "those among the commonest features, as many as latents"),
         column("l0", pa.float64(), "active latents per sample, on average"),
         column("c_dec", pa.float64(), "mean absolute cosine similarity of two decoder rows"),
         column("c_enc", pa.float64(), "mean absolute cosine similarity of two encoder columns"),
@@ -61,6 +59,9 @@ SAES = pa.schema(
         column("recall", pa.float64(), "of latents as detectors of their best feature, mean over latents"),
         column("f1", pa.float64(), "of latents as detectors of their best feature, mean over latents"),
     ]
+)
+KNOWN_SAES = SAES.append(
+    column("learnable_l0", pa.float64(), "active features per sample of the commonest ones, as many as latents")
 )
 PROJECTIONS = pa.schema(
     [
@@ -201,7 +202,6 @@ def _sae_row(subject: Subject, toy: Toy, sample: Sample) -> dict[str, Any]:
         "d_in": sae.cfg.d_in,
         "d_sae": sae.cfg.d_sae,
         "true_l0": found.true_l0,
-        "learnable_l0": learnable_l0(sample.feature_acts, sae.cfg.d_sae),
         "l0": found.sae_l0,
         "c_dec": c_dec,
         "c_enc": pairwise_cosine(sae.W_enc.T),

@@ -9,7 +9,7 @@ import pyarrow as pa
 from sbw.files import column
 from sbw.run.errors import UserError
 from sbw.verdict.evidence import best_n, c_dec_rows, sensitivity, stability_rows, width_rows
-from sbw.verdict.pieces import pieces_of
+from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
 from sbw.verdict.rule import INTERVAL, Rows, Verdict, combine, judge
 from sbw.verdict.weighing import weighed
 
@@ -42,7 +42,7 @@ SENSITIVITY = pa.schema(
 EVIDENCE = pa.schema(
     [
         column("l0", pa.float64(), "active latents per sample"),
-        column("piece", pa.string(), "piece of evidence, as in sbw/verdict/pieces.py"),
+        column("piece", pa.string(), "piece of evidence, in words"),
         column("adds", pa.float64(), "what it adds to log(L0 / right L0): below 0 it says that L0 is too low"),
         column("recommended", pa.float64(), "recommended L0; null where none is named"),
         column("true_l0", pa.float64(), "active features per sample, on average; null where unknown"),
@@ -123,7 +123,7 @@ def _weighed(saes: pd.DataFrame, projections: pd.DataFrame, true_l0: float) -> t
     """The verdict of all pieces of evidence, and the rows of `EVIDENCE`."""
     pieces = pieces_of(saes, projections)
     verdict, adds = weighed(pieces)
-    rows = adds.assign(l0=pieces["l0"]).melt("l0", var_name="piece", value_name="adds")
+    rows = adds.rename(columns=ALONE | SWEPT).assign(l0=pieces["l0"]).melt("l0", var_name="piece", value_name="adds")
     return verdict, rows.assign(recommended=math.nan if verdict.l0 is None else verdict.l0, true_l0=true_l0)
 
 

@@ -31,20 +31,11 @@ RECOMMENDED = pa.schema(
         column("regret", pa.float64(), "best MCC of the sweep less that of the SAE nearest the recommended L0"),
     ]
 )
-METHODS = {
-    "verdict": "the verdict",
-    "knee": "knee of the variance explained",
-    "description": "least description length",
-    "c_dec": "least c_dec",
-    "width": "floor of the width",
-    "s_n": "floor of s_n, as in the paper",
-    "coherence": "zero of coherence",
-    "coherence_pursuit": "zero of coherence by matching pursuit",
-    "gain": "sharpest drop of the gain per latent",
-    "mcc": "best MCC, knowing the features",
-    "best": "the same rule fitted on these toys themselves",
-}
-"""What each method is."""
+METHODS = ("verdict", "knee", "description", "c_dec", "width", "s_n",
+           "coherence", "coherence_pursuit", "gain", "mcc", "best")  # fmt: skip
+"""What names an L0: the verdict; the knee of the variance explained; the least description length and c_dec; the floor
+of the width and of s_n; the zero of coherence by the encoder's and by pursuit's codes; the sharpest drop of the gain
+per latent; the best MCC, for which the features must be known; and the rule fitted on the toys it is tried on."""
 OFF = np.log(1.25)
 """|log(L0 / learnable L0)| from which an SAE alone should be found too low or too high."""
 _PRECISION = 0.05  # of a code and of an activation, in the activations' root mean square
