@@ -1,12 +1,22 @@
-"""The two-feature example: the paper's two losses, and the formula against the SAE that it describes."""
+"""The two-feature example: the paper's two losses, and each formula against the SAE that it describes."""
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sbw.metrics.theory import PAPER_ALPHA, PAPER_BOTH, PAPER_FIRST, best_alpha, top1_loss
+from sbw.metrics.coherence import coherence
+from sbw.metrics.theory import (
+    PAPER_ALPHA,
+    PAPER_BOTH,
+    PAPER_FIRST,
+    best_alpha,
+    cancelling_coherence,
+    mixed_coherence,
+    top1_loss,
+)
 
 shares, probabilities = st.floats(0.5, 1), st.floats(0, 0.5)
 
@@ -75,3 +85,55 @@ def test_features_that_never_fire_alone_are_mixed_equally_and_those_that_never_f
 def test_the_slope_at_clean_latents_is_twice_the_probability_of_both() -> None:
     slope = (top1_loss(1, 0.3, 0.2) - top1_loss(1 - 1e-6, 0.3, 0.2)) / 1e-6
     assert slope == pytest.approx(0.4, abs=1e-4)
+
+
+EVENTS = np.array([[1.0, 0], [0, 1], [1, 1], [0, 0]])
+DRAWS = 20_000
+
+
+def drawn(first: float, second: float, both: float) -> NDArray[np.floating]:
+    """Samples of the two features."""
+    generator = np.random.default_rng(3)
+    return EVENTS[generator.choice(4, DRAWS, p=[first, second, both, max(0, 1 - first - second - both)])]
+
+
+def kappa(codes: NDArray[np.floating], latents: NDArray[np.floating]) -> float:
+    return coherence(torch.tensor(codes), torch.tensor(latents))
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.6, 0.9, 1.2])
+@pytest.mark.parametrize(("first", "second", "both"), [(0.4, 0.2, 0.4), (0.1, 0.1, 0.3), (0.4, 0.4, 0.02)])
+def test_mixed_coherence_is_that_of_latents_active_with_their_features(
+    alpha: float, first: float, second: float, both: float
+) -> None:
+    x = drawn(first, second, both)
+    latents = np.array([[alpha, 1 - alpha] / np.hypot(alpha, 1 - alpha), [0, 1]])
+    assert kappa(x @ latents.T * x, latents) == pytest.approx(mixed_coherence(alpha, first, second, both), abs=0.01)
+
+
+@pytest.mark.parametrize(("first", "second", "both"), [(0.4, 0.2, 0.4), (0.1, 0.1, 0.3), (0.4, 0.4, 0.02)])
+def test_cancelling_coherence_is_that_of_latents_that_cancel_in_an_exact_reconstruction(
+    first: float, second: float, both: float
+) -> None:
+    x = drawn(first, second, both)
+    latents = np.array([[0, 1], [1 / np.sqrt(2), 1 / np.sqrt(2)], [0, -1]])
+    f1, f2 = x.T
+    codes = np.stack([f2 * (1 - f1), np.sqrt(2) * f1, f1 * (1 - f2)], axis=1)
+    np.testing.assert_allclose(codes @ latents, x, atol=1e-12)
+    assert kappa(codes, latents) == pytest.approx(cancelling_coherence(first, second, both), abs=0.01)
+
+
+@given(first=probabilities, second=probabilities, both=st.floats(0.01, 0.5))
+def test_clean_latents_have_no_coherence_however_the_features_correlate(
+    first: float, second: float, both: float
+) -> None:
+    assert mixed_coherence(1, first, second, both) == 0
+
+
+def test_coherence_has_the_sign_of_the_mixing_and_is_negative_where_latents_cancel() -> None:
+    assert mixed_coherence(0.5, 0, 0, 1) == pytest.approx(2 / 3)  # z = √2 and 1 at a cosine of 1/√2
+    assert mixed_coherence(0.5, 1, 0, 1) == pytest.approx(4 / 7)
+    assert mixed_coherence(2, 0, 0, 1) == pytest.approx(-1 / 3)  # z = 1/√5 and 1 at a cosine of -1/√5
+    assert cancelling_coherence(1, 0, 0) == pytest.approx(-2 / 3)  # z = √2 and 1 at a cosine of -1/√2
+    assert cancelling_coherence(0.25, 0.25, 0.5) == pytest.approx(-0.25)
+    assert cancelling_coherence(0, 0.5, 0.5) == 0

@@ -1,0 +1,53 @@
+"""The additive score: its pieces between and beyond their knots, its document, and the L0 of a sweep by offsets."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sbw.verdict.offsets import NEAR, Piece, Score, estimate
+
+PIECE = Piece([0.0, 1.0, 3.0], [-1.0, 0.5, 0.0])
+SCORE = Score(0.1, {"coherence": PIECE, "weakest": Piece([0.0, 2.0], [0.3, -0.3])}, 0.25)
+EVIDENCE = pd.DataFrame({"weakest": [1.0, np.nan, 9.0], "coherence": [0.5, 2.0, np.nan], "l0": 4.0}, index=[7, 8, 9])
+LADDER = np.log(np.geomspace(2, 30, 9))
+
+
+def test_a_piece_is_straight_between_its_knots_and_constant_beyond() -> None:
+    evidence = np.array([-np.inf, -5, 0, 0.5, 1, 2, 3, 80, np.inf])
+    assert PIECE(evidence).tolist() == [-1, -1, -1, -0.25, 0.5, 0.25, 0, 0, 0]
+
+
+def test_evidence_that_is_missing_adds_nothing() -> None:
+    assert PIECE(np.array([np.nan, 0.0])).tolist() == [0, -1]
+
+
+def test_an_offset_is_the_base_and_what_each_piece_adds() -> None:
+    adds = SCORE.adds(EVIDENCE)
+    assert adds.index.tolist() == [7, 8, 9]
+    assert adds["coherence"].tolist() == [-0.25, 0.25, 0]
+    assert adds["weakest"].tolist() == pytest.approx([0, 0, -0.3])
+    assert SCORE.offsets(EVIDENCE).tolist() == pytest.approx([-0.15, 0.35, -0.2])
+
+
+def test_a_score_is_the_same_after_its_document() -> None:
+    again = Score.of(json.loads(json.dumps(SCORE.document)))
+    assert again == SCORE
+    assert again.offsets(EVIDENCE).tolist() == SCORE.offsets(EVIDENCE).tolist()
+
+
+@pytest.mark.parametrize("l0", [1.5, 4.0, 11.0, 60.0])
+def test_offsets_without_error_give_the_right_l0_wherever_the_sweep_lies(l0: float) -> None:
+    assert estimate(LADDER, LADDER - np.log(l0)) == pytest.approx(np.log(l0), abs=1e-9)
+
+
+@pytest.mark.parametrize("shift", [-0.3, 0.2])
+def test_offsets_that_are_all_too_great_give_an_l0_as_much_too_low(shift: float) -> None:
+    assert estimate(LADDER, LADDER - 2 + shift) == pytest.approx(2 - shift, abs=1e-9)
+
+
+def test_saes_near_the_right_l0_weigh_most() -> None:
+    log_l0, offsets = np.array([1.0, 5.0]), np.array([0.0, 2 * NEAR])  # they say 1 and 5 − 2 NEAR
+    share = np.exp(-2) / (1 + np.exp(-2))
+    assert estimate(log_l0, offsets) == pytest.approx((1 - share) + share * (5 - 2 * NEAR), abs=1e-6)
