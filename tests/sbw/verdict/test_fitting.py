@@ -34,8 +34,8 @@ def _sweep(rng: np.random.Generator, i: int, missing: float) -> Swept:
 def test_the_l0_of_sweeps_that_were_not_fitted_is_found(missing: float, most: float) -> None:
     score = fit(invented(60, 0, missing=missing), NAMES)
     found = errors(score, invented(40, 1, missing=missing))
-    assert found.shape == (40,)
-    assert np.median(np.abs(found)) < most
+    assert found["toy"].tolist() == [f"toy_{i}" for i in range(40)]
+    assert found["error"].abs().median() < most
 
 
 def test_evidence_adds_less_below_the_right_l0_than_above_and_noise_next_to_nothing() -> None:
@@ -72,9 +72,10 @@ def test_an_error_is_above_zero_where_too_much_is_recommended() -> None:
     sweeps = invented(30, 0)
     score = fit(sweeps, NAMES)
     lower = score._replace(base=score.base - 0.2)
-    np.testing.assert_array_less(errors(score, sweeps), errors(lower, sweeps))
+    before, after = (errors(of, sweeps)["error"] for of in (score, lower))
+    assert (before < after).all()
     truer = [sweep._replace(truth=sweep.truth + 0.5) for sweep in sweeps]
-    np.testing.assert_allclose(errors(score, truer), errors(score, sweeps) - 0.5)
+    np.testing.assert_allclose(errors(score, truer)["error"], before - 0.5)
 
 
 @pytest.mark.parametrize(

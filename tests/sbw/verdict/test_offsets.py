@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbw.verdict.offsets import NEAR, Piece, Score, estimate
+from sbw.verdict.offsets import LEAST_SPREAD, NEAR, Piece, Score, estimate
 
 PIECE = Piece([0.0, 1.0, 3.0], [-1.0, 0.5, 0.0])
 SCORE = Score(0.1, {"coherence": PIECE, "weakest": Piece([0.0, 2.0], [0.3, -0.3])}, 0.25)
@@ -39,15 +39,20 @@ def test_a_score_is_the_same_after_its_document() -> None:
 
 @pytest.mark.parametrize("l0", [1.5, 4.0, 11.0, 60.0])
 def test_offsets_without_error_give_the_right_l0_wherever_the_sweep_lies(l0: float) -> None:
-    assert estimate(LADDER, LADDER - np.log(l0)) == pytest.approx(np.log(l0), abs=1e-9)
+    found = estimate(LADDER, LADDER - np.log(l0))
+    assert found == pytest.approx((np.log(l0), LEAST_SPREAD), abs=1e-9)
 
 
 @pytest.mark.parametrize("shift", [-0.3, 0.2])
 def test_offsets_that_are_all_too_great_give_an_l0_as_much_too_low(shift: float) -> None:
-    assert estimate(LADDER, LADDER - 2 + shift) == pytest.approx(2 - shift, abs=1e-9)
+    assert estimate(LADDER, LADDER - 2 + shift).log_l0 == pytest.approx(2 - shift, abs=1e-9)
 
 
 def test_saes_near_the_right_l0_weigh_most() -> None:
     log_l0, offsets = np.array([1.0, 5.0]), np.array([0.0, 2 * NEAR])  # they say 1 and 5 − 2 NEAR
     share = np.exp(-2) / (1 + np.exp(-2))
-    assert estimate(log_l0, offsets) == pytest.approx((1 - share) + share * (5 - 2 * NEAR), abs=1e-6)
+    apart = 4 - 2 * NEAR
+    found = estimate(log_l0, offsets)
+    assert found.log_l0 == pytest.approx(1 + share * apart, abs=1e-6)
+    spread = np.sqrt(share * (1 - share)) * apart
+    assert found.scale == pytest.approx(np.hypot(spread, LEAST_SPREAD), abs=1e-6)
