@@ -4,8 +4,6 @@ Shapes: b samples, h latents, d width of the activations. d_i is decoder row i, 
 code_i, in the units of the activations.
 """
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,9 +14,9 @@ def coherence(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> float
     """κ = E‖Σ_i z_i u_i‖² / E Σ_i z_i² − 1 = E Σ_{i≠j} z_i z_j cos(u_i, u_j) / E Σ_i z_i², without a unit.
 
     Directions of right features are as likely to lie with as against each other whatever is active together: κ ≈ 0.
-    With L0 too low, latents that are active together hold parts of the same features: κ > 0. With L0 too high, surplus
-    latents cancel each other: κ < 0. For two latents at an angle φ, always active with the same z, κ = cos φ. NaN where
-    none is active.
+    With L0 too low, latents that are active together hold parts of the same features: κ > 0, or κ < 0 if they mix with
+    a negative sign (`sbw.metrics.theory.mixed_coherence`). With L0 too high, surplus latents cancel each other: κ < 0.
+    For two latents at an angle φ, always active with the same z, κ = cos φ. NaN where none is active.
     """
     squares = codes.square().double().sum(dim=0) @ W_dec.square().double().sum(dim=1)
     together = (codes @ W_dec).square().double().sum()
@@ -26,11 +24,14 @@ def coherence(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> float
 
 
 def coherence_null(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> float:
-    """The standard deviation of κ if each u_i is turned round by chance: √(2 Σ_{i≠j} (E z_i z_j cos)²) / E Σ_i z_i²."""
+    """The standard deviation of κ if each u_i is turned round by chance: √(2 Σ_{i≠j} (E z_i z_j cos)²) / E Σ_i z_i².
+
+    NaN where none is active.
+    """
     moments = _cross_moments(codes, W_dec)
     own = moments.diagonal().clone()
     moments.fill_diagonal_(0)
-    return math.sqrt(2 * moments.square().sum().item()) / own.sum().item()
+    return ((2 * moments.square().sum()).sqrt() / own.sum()).item()
 
 
 def latent_coherence(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> Float[Tensor, " h"]:
@@ -42,7 +43,7 @@ def latent_coherence(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -
 def co_firing(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> float:
     """Correlation, over pairs of latents, of how their firing correlates and of the cosine of their directions.
 
-    Of those that fire on some samples and not on all; 0 for fewer than three.
+    Of those that fire on some samples and not on all; 0 for fewer than three, NaN where all cosines are equal.
     """
     fires = (codes > 0).double()
     rate = fires.mean(dim=0)

@@ -4,7 +4,7 @@ Each f_j is a sum of hat functions at quantiles of its evidence. Their heights c
 log(L0 / learnable L0), weighted so that SAEs near the right L0 matter most.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,11 +75,13 @@ def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
     return {"sweep": in_sweep.document, "alone": alone.document, "fitted_on": fitted | error}
 
 
-def fit(sweeps: Sequence[Swept], names: Iterable[str]) -> Score:
+def fit(sweeps: Sequence[Swept], names: Collection[str]) -> Score:
     """The additive score of those pieces of evidence, with an error of 0, which `conformal` measures."""
     evidence = pd.concat([sweep.evidence for sweep in sweeps])
     target = np.concatenate([sweep.evidence["log_l0"] - sweep.truth for sweep in sweeps])
     weights = np.exp(-((target / CLOSE) ** 2))
+    for name in names:
+        assert evidence[name].notna().any(), f"no sweep has the piece of evidence {name}"
     knots = {name: _knots(evidence[name].to_numpy(float)) for name in names}
     hats = [_centred_hats(evidence[name].to_numpy(float), at, weights) for name, at in knots.items()]
     columns, base = np.hstack([centred for centred, _ in hats]), float(np.average(target, weights=weights))
