@@ -162,10 +162,13 @@ def right_l0(curve: Curve) -> tuple[float, float]:
 def knee(l0: Floats, explained: Floats) -> float:
     """The common practice: the L0 at the knee of the variance explained.
 
-    There the curve, both axes scaled to 0 … 1, is furthest above the diagonal (Kneedle, Satopää et al. 2011).
+    There the curve, both axes scaled to 0 … 1, is furthest above the diagonal (Kneedle, Satopää et al. 2011). NaN where
+    it is flat.
     """
     order = np.argsort(l0)
     x, y = l0[order], explained[order]
+    if np.ptp(y) == 0 or np.ptp(x) == 0:
+        return math.nan
     return float(x[np.argmax((y - y.min()) / np.ptp(y) - (x - x.min()) / np.ptp(x))])
 
 

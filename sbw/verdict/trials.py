@@ -1,6 +1,6 @@
 """How well the verdict and the common practice find the known L0 of toys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from sbw.verdict.fitting import Swept, fit, swept
 from sbw.verdict.offsets import Floats, Score, estimate
 from sbw.verdict.pieces import ALONE, SWEPT
 from sbw.verdict.recommendation import INTERVAL_COLUMNS
-from sbw.verdict.rule import INTERVAL, curve_of, knee, right_l0
+from sbw.verdict.rule import curve_of, knee, right_l0
+from sbw.verdict.weighing import weighed
 
 MEASURED = Path("data/validation/measured")
 RECOMMENDED = pa.schema(
@@ -68,46 +69,44 @@ def trials_of(params: Validation, which: str) -> list[Trial]:
     return found
 
 
-def tried(trials: list[Trial], which: str, rule: Score) -> pd.DataFrame:
+def tried(trials: list[Trial], which: str) -> pd.DataFrame:
     """The rows of `RECOMMENDED` of a set, but for `noisy`."""
     best = fit([trial.swept for trial in trials], [*ALONE, *SWEPT])
-    rows = []
-    for trial in trials:
-        one = trial.swept
-        log_l0 = one.evidence["log_l0"].to_numpy()
-        found = estimate(log_l0, rule.offsets(one.evidence))
-        half = rule.error * found.scale
-        named = {"best": estimate(log_l0, best.offsets(one.evidence)).log_l0, "verdict": found.log_l0}
-        named |= {method: name(trial) for method, name in _SINGLE.items()}
-        for method, log_named in named.items():
-            ends = (log_named - half, log_named + half) if method == "verdict" else (np.nan, np.nan)
-            nearest = np.nan if np.isnan(log_named) else one.mcc[np.argmin(np.abs(log_l0 - log_named))]
-            rows.append({
-                "toy": one.toy,
-                "range": one.range,
-                "true_l0": np.exp(one.truth),
-                "method": method,
-                "l0": np.exp(log_named),
-                "low": np.exp(ends[0]),
-                "high": np.exp(ends[1]),
-                "level": INTERVAL if method == "verdict" else np.nan,
-                "regret": one.mcc.max() - nearest,
-            })  # fmt: skip
-    return pd.DataFrame(rows).assign(set=which)
+    return pd.DataFrame([row for trial in trials for row in _tried(trial, best)]).assign(set=which)
+
+
+def _tried(trial: Trial, best: Score) -> Iterator[dict[str, Any]]:
+    one = trial.swept
+    log_l0, (verdict, _) = one.evidence["log_l0"].to_numpy(), weighed(one.evidence)
+    named = {"verdict": np.nan if verdict.l0 is None else np.log(verdict.l0)}
+    named |= {method: name(trial) for method, name in _SINGLE.items()}
+    named["best"] = estimate(log_l0, best.offsets(one.evidence)).log_l0
+    for method, log_named in named.items():
+        nearest = np.nan if np.isnan(log_named) else one.mcc[np.argmin(np.abs(log_l0 - log_named))]
+        ends = verdict.row if method == "verdict" else dict.fromkeys(("low", "high", "level"))
+        yield {
+            "toy": one.toy,
+            "range": one.range,
+            "true_l0": np.exp(one.truth),
+            "method": method,
+            "l0": np.exp(log_named),
+            **{name: ends[name] for name in ("low", "high", "level")},
+            "regret": one.mcc.max() - nearest,
+        }
 
 
 def scores(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """How good each method is on some rows of `RECOMMENDED`.
 
     `sweeps`; `named`: share for which the method names an L0; `median_error` and `p90_error` of |log(L0 / true)|;
-    `median_regret` and `p90_regret`; for the verdict `covered`, the share of intervals that hold the true L0, and
+    `median_regret` and `p90_regret`; for the verdict `covered`, the share of its intervals that hold the true L0, and
     `ratio`, the median of their upper over their lower end; for others `worse_by`, the mean difference of |error| to
     the verdict's, and its 95 % interval, by a bootstrap over toys.
     """
     table = table.assign(error=np.abs(np.log(table["l0"] / table["true_l0"])))
     verdict = table[table["method"] == "verdict"].set_index(["toy", "range"])
     found: dict[str, dict[str, Any]] = {}
-    for method in METHODS:
+    for method in (name for name in METHODS if (table["method"] == name).any()):
         rows = table[table["method"] == method].set_index(["toy", "range"])
         found[method] = {
             "sweeps": len(rows),
@@ -119,7 +118,10 @@ def scores(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         }
         if method == "verdict":
             inside = (rows["low"] <= rows["true_l0"]) & (rows["true_l0"] <= rows["high"])
-            found[method] |= {"covered": inside.mean(), "ratio": (rows["high"] / rows["low"]).median()}
+            found[method] |= {
+                "covered": inside[rows["l0"].notna()].mean(),
+                "ratio": (rows["high"] / rows["low"]).median(),
+            }
         else:
             found[method]["worse_by"] = _mean_over_toys((rows["error"] - verdict["error"]).dropna())
     return found

@@ -14,6 +14,8 @@ WIDEST = 4.0
 """Ratio of an interval's ends above which a sweep is inconclusive."""
 SPEAKS = math.log(1.1)
 """What a piece of evidence adds to the offset, from which it is said to speak for another L0."""
+EDGE = 0.15
+"""The right L0 is beyond a sweep of which each SAE, by itself, has an offset beyond this, all on one side."""
 _MOST_NAMED = 3
 
 Side = Literal["too low", "about right", "too high", "inconclusive"]
@@ -41,7 +43,8 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     Args:
         evidence: the rows of `pieces_of`.
     """
-    score, log_l0 = Score.of(load_rule()["sweep"]), evidence["log_l0"].to_numpy()
+    score, alone = (Score.of(load_rule()[kind]) for kind in ("sweep", "alone"))
+    log_l0, by_itself = evidence["log_l0"].to_numpy(), alone.offsets(evidence)
     adds = score.adds(evidence)
     found = estimate(log_l0, score.base + adds.sum(axis=1).to_numpy())
     half = score.error * found.scale
@@ -50,10 +53,9 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     named: dict[str, Any] = {"kind": "inconclusive", "l0": None, "low": None, "high": None}
     if len(log_l0) < LEAST_L0S:
         words = f"inconclusive: a sweep needs at least {LEAST_L0S} L0s, got {len(log_l0)}."
-    elif found.log_l0 < log_l0[0] or found.log_l0 > log_l0[-1]:
-        below = found.log_l0 < log_l0[0]
+    elif by_itself.min() > EDGE or by_itself.max() < -EDGE:
         named["kind"] = "edge"
-        words = f"edge: the right L0 is {'below' if below else 'above'} {swept}: extend the sweep that way."
+        words = f"edge: the right L0 is {'below' if by_itself[0] > 0 else 'above'} {swept}: extend the sweep that way."
     elif high / low > WIDEST:
         words = f"inconclusive: the SAEs of {swept} disagree, on L0s from {low:.3g} to {high:.3g}."
     else:

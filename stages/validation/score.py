@@ -18,15 +18,14 @@ def main(params: Validation) -> None:
     from sbw.verdict.offsets import Score, load_rule
     from sbw.verdict.trials import RECOMMENDED, alone_scores, scores, trials_of, tried
 
-    rule = load_rule()
-    in_sweep, alone = Score.of(rule["sweep"]), Score.of(rule["alone"])
+    alone = Score.of(load_rule()["alone"])
     noisy = {
         known.name: known.toy.noise is not None for cell in params.cells.values() for known in toys_of(params, cell)
     }
     tables, document = [], dict[str, Any]()
     for name in (name for name in params.sets if name != "calibration"):
         trials = trials_of(params, name)
-        table = tried(trials, name, in_sweep)
+        table = tried(trials, name)
         table = table.assign(noisy=table["toy"].map(noisy))
         parts = {"all": table, "noisy": table[table["noisy"]], "clean": table[~table["noisy"]]}
         parts |= {str(part): rows for part, rows in table.groupby("range")}

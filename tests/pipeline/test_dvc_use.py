@@ -97,7 +97,7 @@ def test_plots_page_has_the_figures_and_the_training_curve(reproduced: Clone) ->
     reproduced.dvc("plots", "show", "--out", "page")
     page = (reproduced.root / "page/index.html").read_text()
     figures = [path.stem for path in (reproduced.root / "plots").rglob("*.svg")]
-    assert len(figures) == 15 + 4
+    assert len(figures) == 16 + 4
     for figure in figures:
         assert f"{figure}.svg" in page
     assert "Training loss" in page

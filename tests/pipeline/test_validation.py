@@ -20,56 +20,61 @@ def set_params(clone: Clone, change: Any) -> None:
 
 
 def shorten(document: Any) -> None:
-    """Two toys like the paper's, one of a hierarchy, and the same with fewer latents."""
-    small, trees = document["toys"]["f20_d16_l3_linear_strong"], document["toys"]["real"]
+    """A few small toys of each set, two of them with trees, and short trainings."""
+    trees = document["toys"]["trees"]
     trees |= {"num_features": 24, "d_in": 12, "orthogonalization_steps": 5}
     trees["hierarchy"]["total_root_nodes"] = 4
-    toys = {"a": {**small, "set": "development"}, "b": small, "trees": trees, "trees_half": trees | {"d_sae": 12}}
-    document["toys"] = toys
+    document["toys"] = {"trees": trees, "trees_half": trees | {"d_sae": 12}}
     for section in document["sets"].values():
         section["training"].update(samples=40_960, batch_size=256)
-        section["sweep"].update(l0s=4, most=10.0)
+        section["sweep"].update(l0s=8, most=3.5)
+    document["cells"] = {
+        "calibration_0": {"set": "calibration", "toys": [0, 4]},
+        "calibration_1": {"set": "calibration", "toys": [4, 6]},
+        "held_out_0": {"set": "held_out", "toys": [0, 1]},
+        "stress_0": {"set": "stress", "toys": [0, 3]},
+    }
     document["synthesize"].update(eval_samples=500)
+
+
+def of_cells(*cells: str) -> set[str]:
+    return {f"{PIPELINE}:{stage}@{cell}" for stage in ("train", "measure") for cell in cells}
 
 
 def test_it_runs_and_reruns_what_a_change_concerns(fresh: Clone) -> None:
     set_params(fresh, shorten)
     fresh.add_pipeline(PIPELINE)
-    names = [*(f"measure@{toy}" for toy in ("a", "b", "trees", "trees_half")), "score"]
-    assert {f"{PIPELINE}:{name}" for name in names} <= stages_run(fresh.dvc("repro", PIPELINE))
+    cells = of_cells("calibration_0", "calibration_1", "held_out_0", "stress_0")
+    together = {f"{PIPELINE}:{stage}" for stage in ("fit", "score", "figures")}
+    before = (fresh.root / "sbw/verdict/rule.json").read_text()
+    assert cells | together <= stages_run(fresh.dvc("repro", PIPELINE))
+    rule = json.loads((fresh.root / "sbw/verdict/rule.json").read_text())
+    assert (rule["fitted_on"]["toys"], rule["fitted_on"]["kept"]) == (4, 2)
+    assert json.dumps(rule) != json.dumps(json.loads(before)), "it is fitted anew"
     document = json.loads((fresh.root / "data/metrics/validation.json").read_text())
-    toys = {name: methods["combined"]["toys"] for name, methods in document["sets"].items()}
-    assert toys == {"development": 1, "held_out": 1, "awkward": 2}
-    trees = [document["toys"][name] for name in ("trees", "trees_half")]
-    assert [(toy["num_features"], toy["d_sae"]) for toy in trees] == [(24, 24), (24, 12)]
-    assert trees[0]["true_l0"] == trees[1]["true_l0"]
+    assert list(document) == ["held_out", "stress"]
+    assert document["stress"]["all"]["verdict"]["sweeps"] > document["stress"]["noisy"]["verdict"]["sweeps"] > 0
+    assert 0 <= document["held_out"]["all"]["verdict"]["covered"] <= 1
+    fresh.dvc("repro", PIPELINE)  # the fitted rule lies in a folder that the fit depends on
     assert stages_run(fresh.dvc("repro", PIPELINE)) == set()
 
-    set_params(fresh, lambda document: document["toys"]["b"].update(seed=5))
-    measured = {name for name in stages_run(fresh.dvc("repro", PIPELINE)) if ":measure@" in name}
-    assert measured == {f"{PIPELINE}:measure@b"}
-    set_params(fresh, lambda document: document["sets"]["awkward"]["training"].update(lr=1e-3))
-    measured = {name for name in stages_run(fresh.dvc("repro", PIPELINE)) if ":measure@" in name}
-    assert measured == {f"{PIPELINE}:measure@trees", f"{PIPELINE}:measure@trees_half"}
+    set_params(fresh, lambda document: document["cells"]["calibration_1"].update(toys=[4, 7]))
+    ran = stages_run(fresh.dvc("repro", PIPELINE))
+    assert {name for name in ran if "@" in name} == of_cells("calibration_1")
+    set_params(fresh, lambda document: document["sets"]["stress"]["training"].update(lr=1e-3))
+    ran = stages_run(fresh.dvc("repro", PIPELINE))
+    assert {name for name in ran if "@" in name} == of_cells("stress_0")
 
 
 @pytest.mark.parametrize(
-    ("toy", "values", "message"),
+    ("values", "message"),
     [
-        (
-            "f20_d16_l3_linear_strong",
-            {"set": "tried"},
-            ".set` must be one of: development, held_out, awkward, got 'tried'",
-        ),
-        (
-            "zipf_half",
-            {"d_sae": 40},
-            "`sets.awkward.sweep.most` must be at most the 40 latents of",
-        ),
+        ({"set": "tried"}, "`cells.stress_0.set` must be one of: calibration, held_out, stress, got 'tried'"),
+        ({"toys": [20, 25]}, "`cells.stress_0.toys` must satisfy 0 <= first < end <= 24, the toys of `sets.stress`"),
     ],
 )
-def test_an_impossible_toy_is_refused_by_name(
-    fresh: Clone, toy: str, values: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+def test_an_impossible_cell_is_refused_by_name(
+    fresh: Clone, values: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_params(fresh, lambda document: document["toys"][toy].update(values))
-    assert message in refusal(fresh, ["validation.measure", toy], monkeypatch)
+    set_params(fresh, lambda document: document["cells"]["stress_0"].update(values))
+    assert message in refusal(fresh, ["validation.train", "stress_0"], monkeypatch)

@@ -151,7 +151,7 @@ def mixed(ks: tuple[float, ...] = (1.8,)) -> list[pd.DataFrame]:
 def path() -> list[pd.DataFrame]:
     rows = [(start, step, start + (11 - start) * step / 200, 0.1 - step / 3000) for start in (3.0, 25.0)
             for step in (0, 100, 200)]  # fmt: skip
-    return [pd.DataFrame(rows, columns=["start", "step", "l0", "c_dec"]).assign(true_l0=10.9)]
+    return [pd.DataFrame(rows, columns=["start", "step", "l0", "coherence"]).assign(true_l0=10.9)]
 
 
 def curves() -> list[pd.DataFrame]:
@@ -165,34 +165,22 @@ def curves() -> list[pd.DataFrame]:
     return [table.astype({"recommended": float}).assign(true_l0=10.9, level=0.9), sensitivity.astype({"l0": float})]
 
 
+def weighed_pieces() -> list[pd.DataFrame]:
+    rows = [(l0, piece, np.log(l0 / 11) / 4) for piece in ("coherence", "c_dec") for l0 in (5.0, 9.0, 12.0, 20.0)]
+    return [pd.DataFrame(rows, columns=["l0", "piece", "adds"]).assign(recommended=11.0, true_l0=10.9)]
+
+
 def recommended() -> list[pd.DataFrame]:
+    methods = ("verdict", "knee", "description", "c_dec", "width", "s_n", "coherence", "coherence_pursuit", "gain",
+               "mcc", "best")  # fmt: skip
     rows = [
-        (toy, kind, true, method, None if method == "knee" else "minimum", true * error, true * 0.8, true * 1.3)
-        for toy, kind, true in (("a", "development", 5.0), ("b", "held_out", 10.0), ("c", "held_out", 20.0))
-        for method, error in (("c_dec", 1.1), ("knee", 1.5))
+        (toy, of_set, true, method, true * (1.1 if method == "verdict" else 1.5), true * 0.8, true * 1.3)
+        for toy, of_set, true in (("a", "stress", 5.0), ("b", "held_out", 10.0), ("c", "held_out", 20.0))
+        for method in methods
     ]
-    columns = ["toy", "set", "true_l0", "method", "verdict", "l0", "low", "high"]
-    table = pd.DataFrame(rows, columns=columns).assign(level=0.9)
-    table.loc[table["method"] == "knee", ["low", "high", "level"]] = None
-    return [table]
-
-
-def awkward() -> list[pd.DataFrame]:
-    """Two toys, one of them with SAEs of three widths; of the other, s_n names no L0."""
-    toys = [("zipf", "zipf", 64), ("zipf_half", "zipf", 32), ("zipf_double", "zipf", 128), ("loud", "loud", 64)]
-    known = ["toy", "like", "d_sae"]
-    metrics = ["c_dec", "width", "stability", "s_n", "mcc"]
-    curves = pd.DataFrame(
-        [(*toy, metric, k, k + seed / 10, abs(k - 10) + seed / 10)
-         for toy in toys for metric in metrics for k in (2.0, 10.0, 50.0) for seed in (0, 1)],
-        columns=[*known, "metric", "setting", "l0", "value"],
-    )  # fmt: skip
-    named = pd.DataFrame(
-        [(*toy, method, toy[2] / 6.4, toy[2] / 10, toy[2] / 5) for toy in toys for method in [*metrics, "combined"]],
-        columns=[*known, "method", "l0", "low", "high"],
-    )
-    named.loc[(named["toy"] == "loud") & (named["method"] == "s_n"), ["l0", "low", "high"]] = None
-    return [table.assign(set="awkward", num_features=64, true_l0=10.0, level=0.9) for table in (curves, named)]
+    table = pd.DataFrame(rows, columns=["toy", "set", "true_l0", "method", "l0", "low", "high"])
+    table.loc[table["method"] != "verdict", ["low", "high"]] = None
+    return [table.astype({"low": float, "high": float})]
 
 
 TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
@@ -215,9 +203,8 @@ TABLES: dict[str, Callable[[], list[pd.DataFrame]]] = {
     "mixing": mixed,
     "automatic_l0": path,
     "recommendation": curves,
+    "evidence": weighed_pieces,
     "known_toys": recommended,
-    "metric_curves": awkward,
-    "latent_counts": lambda: awkward()[1:],
 }
 
 

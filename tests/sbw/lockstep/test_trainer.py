@@ -12,7 +12,7 @@ from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput
 
 from sbw.lockstep.replicas import Diverged
-from sbw.lockstep.trainer import CHUNK, STEER_EVERY, Layout, train_lockstep
+from sbw.lockstep.trainer import CHUNK, STEER_EVERY, Layout, Look, train_lockstep
 from sbw.run.errors import UserError
 from sbw.saes.untrained import initial_sae
 from sbw.toy.model import Toy
@@ -66,33 +66,36 @@ def test_stepping_replicas_at_once_is_the_same(
         assert largest_difference(a, b) < 1e-12
 
 
-def test_steering_sets_the_k_of_each_sae_every_100_steps(toy: Toy) -> None:
-    data = batches(toy, STEER_EVERY + CHUNK, size=256)
-    seen: list[list[torch.Tensor]] = []
+def test_steering_sets_the_k_of_each_sae_every_100_steps_by_what_the_last_step_left(toy: Toy) -> None:
+    data = batches(toy, 2 * STEER_EVERY + CHUNK, size=256)
+    seen: list[list[Look]] = []
 
-    def steer(decoders: list[torch.Tensor]) -> list[float]:
-        seen.append([W_dec.clone() for W_dec in decoders])
+    def steer(looks: list[Look]) -> list[float]:
+        seen.append([Look(*(part.clone() for part in look)) for look in looks])
         return [4, 8] if len(seen) == 1 else [8, 4]
 
     saes = [initial_sae(5, 100, 50, seed) for seed in (0, 1)]
-    initial = [sae.W_dec.clone() for sae in saes]
     points = train_lockstep(saes, iter(data), steps=len(data), lr=LR, log_every=CHUNK, steer=steer)
-    assert [point.l0 for point in points] == pytest.approx([4, 8] * 4 + [8, 4], abs=0.01)
+    assert [point.l0 for point in points] == pytest.approx([5, 5] * 4 + [4, 8] * 4 + [8, 4], abs=0.01)
     assert len(seen) == 2
-    assert all(torch.equal(a, b) for a, b in zip(seen[0], initial, strict=True))
-    assert not torch.equal(seen[1][0], initial[0])
+    for look in seen[0]:
+        assert torch.equal(look.activations, data[STEER_EVERY - 1])
+        assert (look.codes > 0).sum() == 5 * 256
+        error = look.codes @ look.W_dec + look.b_dec - look.activations
+        assert error.square().mean() < look.activations.square().mean(), "these are codes of these activations"
+    assert not torch.equal(seen[0][0].W_dec, seen[0][1].W_dec)
 
 
 def test_a_k_that_is_steered_but_stays_changes_nothing(toy: Toy) -> None:
     data, (steered, free) = batches(toy, 2 * STEER_EVERY), (initial_sae(5, 100, 50, 0) for _ in range(2))
-    train_lockstep([steered], iter(data), steps=len(data), lr=LR, steer=lambda decoders: [5.0])
+    train_lockstep([steered], iter(data), steps=len(data), lr=LR, steer=lambda looks: [5.0])
     train_lockstep([free], iter(data), steps=len(data), lr=LR)
     assert largest_difference(steered, free) == 0
 
 
 def test_steering_is_refused_where_no_k_is_set(toy: Toy) -> None:
     with pytest.raises(ValueError, match="`steer` sets the k of BatchTopKTrainingSAE, got JumpReLUTrainingSAE"):
-        train_lockstep([jumprelu(1)], iter(batches(toy, 1)), steps=1, lr=LR, steer=lambda decoders: [5.0])
+        train_lockstep([jumprelu(1)], iter(batches(toy, 1)), steps=1, lr=LR, steer=lambda looks: [5.0])
 
 
 def test_curves_have_the_loss_and_l0_of_their_steps(toy: Toy) -> None:

@@ -116,7 +116,7 @@ def recommendation() -> dict[str, Any]:
 
 def automatic(starts: list[float]) -> pd.DataFrame:
     rows = [(start, step, l0, 0.02) for start in starts for step, l0 in ((0, start), (100, 10.8))]
-    return pd.DataFrame(rows, columns=["start", "step", "l0", "c_dec"]).assign(true_l0=TRUE_L0)
+    return pd.DataFrame(rows, columns=["start", "step", "l0", "coherence"]).assign(true_l0=TRUE_L0)
 
 
 def results(params: Params = PARAMS) -> Results:

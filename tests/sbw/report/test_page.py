@@ -67,7 +67,7 @@ def test_it_is_html5_with_one_title_and_heading(html: str, parsed: Page) -> None
 
 def test_every_figure_is_inside_and_has_an_alt_text(parsed: Page) -> None:
     images = parsed.all("img")
-    assert len(images) == len(parsed.all("figure")) == 22
+    assert len(images) == len(parsed.all("figure")) == 23
     assert all(image["alt"] for image in images)
     assert {image["src"] for image in images} == {data_uri(SVG)}
     assert {(image["width"], image["style"]) for image in images} == {("173", "min-width: 133px")}

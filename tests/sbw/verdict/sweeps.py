@@ -30,3 +30,28 @@ def projections() -> pd.DataFrame:
 
 def pairs() -> pd.DataFrame:
     return pd.DataFrame({"k": KS, "seed_a": 0, "seed_b": 1, "agreement": [1 - mixed(k) / 2 for k in KS]})
+
+
+def coded(seeds: tuple[int, ...] = (0, 1)) -> pd.DataFrame:
+    """The same SAEs with their codes measured: coherent below the right L0, with weak codes above it."""
+    table = saes(seeds)
+    off = table["k"].map(lambda k: math.log(k / RIGHT))
+    above = off.clip(lower=0)
+    unexplained = 0.02 + 0.5 * (1 - table["k"] / RIGHT).clip(lower=0)
+    return table.assign(
+        c_dec=table["c_dec"] + 0.001,
+        d_sae=H,
+        dead_latents=0,
+        coherence=-0.3 * off,
+        coherence_pursuit=-0.2 * off,
+        coherence_null=0.02,
+        coherent_latents=0.5 - 0.3 * off,
+        co_firing=-0.4 * off,
+        co_firing_pursuit=-0.3 * off,
+        weakest=0.7 - 0.6 * above,
+        code_spread=0.2 + 0.5 * above,
+        pursuit_error=1.0,
+        mse=100 * unexplained,
+        variance_explained_about_zero=1 - unexplained,
+        mcc=1 - off.abs() / 5,
+    )
