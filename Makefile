@@ -56,7 +56,7 @@ plots: repro ## a page of interactive plots that needs no network, dvc_plots/ind
 	dvc plots show
 
 .PHONY: validation
-validation: environment ## the recommendation tried on 44 toys whose L0 is known
+validation: environment ## the rule fitted and tested on toys whose L0 is known
 	python -m sbw check
 	dvc repro stages/validation/dvc.yaml
 
