@@ -1,11 +1,16 @@
 """Pieces of evidence on whether the L0 of each SAE of a sweep is too low or too high."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sbw.metrics.geometry import null_pairwise_cosine
 from sbw.verdict.evidence import sigma_of
 from sbw.verdict.rule import knee
+
+Floats = NDArray[np.floating[Any]]
 
 ALONE = {
     "coherence": "coherence",
@@ -38,8 +43,8 @@ SWEPT = {
 def pieces_of(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.DataFrame:
     """The pieces of evidence of each SAE: those of ALONE and SWEPT, by their names, with `setting`, `l0` and `log_l0`.
 
-    One row per k, by ascending L0: means over its seeds. NaN where a piece cannot be had: at the ends of the sweep, or
-    where no latent is active.
+    One row per k, by ascending L0: means over its seeds. NaN where a piece cannot be had: at the ends of the sweep,
+    between SAEs of one L0, or where no latent is active.
 
     Args:
         saes: a sweep's rows of `sbw.metrics.tables.SAES`.
@@ -47,8 +52,10 @@ def pieces_of(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.DataFrame:
     """
     rows = saes.assign(width=_widths(saes, projections)).groupby("k").mean(numeric_only=True).sort_values("l0")
     log_l0, unexplained = np.log(rows["l0"].to_numpy()), 1 - rows["variance_explained_about_zero"].to_numpy()
-    errors_fall = np.diff(np.log(unexplained)) / np.diff(log_l0)
-    coherence_falls = np.diff(rows["coherence_pursuit"]) / np.diff(log_l0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of SAEs of one L0, or without any error
+        errors_fall = _finite(np.diff(np.log(unexplained)) / np.diff(log_l0))
+        coherence_falls = _finite(np.diff(rows["coherence_pursuit"]) / np.diff(log_l0))
+        gain = _finite(np.gradient(unexplained, rows["l0"])) if len(rows) > 1 else np.nan
     c_dec = rows["c_dec"] / rows["d_in"].map(null_pairwise_cosine)
     at_knee = np.log(knee(rows["l0"].to_numpy(), rows["variance_explained_about_zero"].to_numpy()))
     own = [name for name in ALONE if name in rows.columns and name != "c_dec"]
@@ -63,10 +70,14 @@ def pieces_of(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.DataFrame:
         error_falls_above=np.append(errors_fall, np.nan),
         coherence_falls_below=np.append(np.nan, coherence_falls),
         coherence_falls_above=np.append(coherence_falls, np.nan),
-        gain=-np.gradient(unexplained, rows["l0"]) * rows["l0"] if len(rows) > 1 else np.nan,
+        gain=-gain * rows["l0"],
         beyond_knee=log_l0 - at_knee,
         c_dec_above_least=c_dec / c_dec.min() - 1,
     )
+
+
+def _finite(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _widths(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.Series:

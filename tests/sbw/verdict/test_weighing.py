@@ -81,3 +81,12 @@ def test_pieces_are_means_over_seeds_by_ascending_l0() -> None:
     assert evidence["error_falls_below"].isna().tolist() == [True] + [False] * 6
     assert evidence["coherence_falls_above"].iloc[0] == pytest.approx(-0.2)
     assert evidence.loc[8.0, "width"] == pytest.approx(0, abs=1e-9)
+
+
+def test_saes_of_one_l0_have_no_slope_between_them() -> None:
+    table = coded()
+    table.loc[table["k"] == 10.0, "l0"] = 0.99 * 8.0
+    evidence = pieces_of(table, projections())
+    assert evidence["error_falls_below"].isna().sum() == 2
+    verdict, _ = weighed(evidence)
+    assert verdict.kind == "estimate"
