@@ -92,6 +92,8 @@ class Cell(Section):
 
 class Validation(Section):
     sets: dict[Name, ToySet]
+    fitted_on: Annotated[list[str], Field(min_length=1)]
+    """Sets that the rule is fitted on; the others test it."""
     cells: dict[Name, Cell]
     """Toys of a set that one process trains on, and measures."""
     synthesize: Synthesize
@@ -99,10 +101,11 @@ class Validation(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        allowed = f"must be one of: {', '.join(self.sets)}"
+        for name in self.fitted_on:
+            require(name in self.sets, f"`fitted_on` {allowed}, got {name!r}")
         for name, cell in self.cells.items():
-            require(
-                cell.set in self.sets, f"`cells.{name}.set` must be one of: {', '.join(self.sets)}, got {cell.set!r}"
-            )
+            require(cell.set in self.sets, f"`cells.{name}.set` {allowed}, got {cell.set!r}")
             count, (first, end) = self.size(cell.set), cell.toys
             rule = f"must satisfy 0 <= first < end <= {count}, the toys of `sets.{cell.set}`"
             require(0 <= first < end <= count, f"`cells.{name}.toys` {rule}, got {list(cell.toys)}")
