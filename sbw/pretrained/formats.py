@@ -163,7 +163,7 @@ def decoder_of(files: Files) -> Float[Tensor, "h d"]:
     if W_dec is None or W_dec.dim() != 2:
         raise UserError(f"{weights} has no decoder, a matrix named {', '.join(DECODERS)}; it has {names_of(tensors)}")
     biases = {len(tensors[name]) for name in DECODER_BIASES if name in tensors and tensors[name].dim() == 1}
-    by_latents = form.by_latents
+    by_latents = form.by_latents or (form.library == "dictionary_learning" and "W_dec" in tensors)
     if W_dec.shape[0] != W_dec.shape[1] and biases & set(W_dec.shape):
         by_latents = W_dec.shape[1] in biases
     return (W_dec if by_latents else W_dec.T).float().contiguous()
