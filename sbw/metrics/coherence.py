@@ -4,8 +4,6 @@ Shapes: b samples, h latents, d width of the activations. d_i is decoder row i, 
 code_i, in the units of the activations.
 """
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,11 +24,14 @@ def coherence(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> float
 
 
 def coherence_null(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> float:
-    """The standard deviation of κ if each u_i is turned round by chance: √(2 Σ_{i≠j} (E z_i z_j cos)²) / E Σ_i z_i²."""
+    """The standard deviation of κ if each u_i is turned round by chance: √(2 Σ_{i≠j} (E z_i z_j cos)²) / E Σ_i z_i².
+
+    NaN where none is active.
+    """
     moments = _cross_moments(codes, W_dec)
     own = moments.diagonal().clone()
     moments.fill_diagonal_(0)
-    return math.sqrt(2 * moments.square().sum().item()) / own.sum().item()
+    return (moments.square().sum().mul(2).sqrt() / own.sum()).item()
 
 
 def latent_coherence(codes: Float[Tensor, "b h"], W_dec: Float[Tensor, "h d"]) -> Float[Tensor, " h"]:
