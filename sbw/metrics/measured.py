@@ -25,7 +25,7 @@ DENSE = 0.1
 """Share of the samples from which on a latent that fires on more counts as dense."""
 KEPT = 1 << 25
 """Codes that are kept of the first samples, at most."""
-_AT_ONCE = 1 << 24  # codes
+_AT_ONCE = 1 << 23  # codes
 
 
 class Measured(NamedTuple):
@@ -55,7 +55,7 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
     for batch in batches:
         if batch.shape[1] != d:
             raise UserError(f"the activations have a width of {batch.shape[1]}, but the SAE reads {d}")
-        for x in batch.split(max(1, _AT_ONCE // h)):
+        for x in torch.split(batch, max(1, _AT_ONCE // h)):
             codes = encoder.encode(x)
             totals.add(x, codes)
             first.add(x, codes)

@@ -66,7 +66,7 @@ def test_it_is_what_the_metrics_say_of_all_at_once(batches: int, monkeypatch: py
 
 def test_codes_are_of_the_first_samples_and_sums_of_all() -> None:
     sae, rows = encoder(), 130
-    measured = measure_sae(sae, X.split(50), rows_for_codes=rows)
+    measured = measure_sae(sae, torch.split(X, 50), rows_for_codes=rows)
     of_all, of_first = by_hand(sae, X), by_hand(sae, X[:rows])
     for name in ("rows", "l0", "mse", "coherence", "coherent_latents", "variance_explained_about_zero"):
         assert measured.columns[name] == pytest.approx(of_all[name], rel=1e-5)
@@ -79,7 +79,7 @@ def test_codes_are_of_the_first_samples_and_sums_of_all() -> None:
 
 def test_no_more_codes_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbw.metrics.measured, "KEPT", 130 * H)
-    measured, of_first = measure_sae(encoder(), X.split(50)), by_hand(encoder(), X[:130])
+    measured, of_first = measure_sae(encoder(), torch.split(X, 50)), by_hand(encoder(), X[:130])
     for name in (*PURSUIT, "co_firing", "weakest", "code_spread"):
         assert measured.columns[name] == pytest.approx(of_first[name], rel=1e-5)
 
@@ -88,7 +88,7 @@ def test_no_more_codes_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("k", [4, None])
 def test_with_many_latents_products_are_sparse_and_pairs_of_some(k: int | None) -> None:
     sae, some = encoder(k=k), torch.arange(0, H, 2)
-    measured, expected = measure_sae(sae, X.split(70)), by_hand(sae, X)
+    measured, expected = measure_sae(sae, torch.split(X, 70)), by_hand(sae, X)
     expected |= dict.fromkeys(PURSUIT, math.nan)
     expected["co_firing"] = co_firing(sae.encode(X)[:, some], sae.W_dec[some])
     assert measured.columns == pytest.approx(expected, rel=1e-5, abs=1e-6, nan_ok=True)
@@ -98,7 +98,7 @@ def test_with_many_latents_products_are_sparse_and_pairs_of_some(k: int | None) 
 def test_with_many_latents_active_codes_are_kept_until_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbw.metrics.measured, "KEPT", 4 * 60)
     sae = encoder()
-    measured = measure_sae(sae, X.split(50))
+    measured = measure_sae(sae, torch.split(X, 50))
     assert measured.columns["weakest"] == pytest.approx(activity(sae.encode(X[:100]), sae.W_dec).weakest, rel=1e-5)
 
 
