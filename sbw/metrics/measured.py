@@ -87,7 +87,7 @@ class _Totals:
 
     def columns(self) -> dict[str, float]:
         """κ and the κ_i of `sbw.metrics.coherence`: Σ z_i u_i · Σ_j z_j u_j over Σ z_i², less 1."""
-        own = self.own * self.encoder.W_dec.double().square().sum(dim=1)
+        own = self.own * torch.linalg.vecdot(self.encoder.W_dec, self.encoder.W_dec)
         of_latents = self.together / own - 1
         return {
             "rows": self.rows,
