@@ -45,8 +45,8 @@ FORMATS = [
 ]
 """In the order in which they are looked for."""
 
-_DECODERS = ("W_dec", "w_dec", "decoder.weight", "decoder_linear.weight")
-_BIASES = ("b_dec", "decoder.bias", "decoder_linear.bias", "decoder_bias", "pre_bias", "bias")
+DECODERS = ("W_dec", "w_dec", "decoder.weight", "decoder_linear.weight")
+DECODER_BIASES = ("b_dec", "decoder.bias", "decoder_linear.bias", "decoder_bias", "pre_bias", "bias")
 _SETTINGS = ("k", "top_k", "trainer.k", "activation_fn_kwargs.k", "activation_state_dict.k",
              "metadata.training_architecture_details.k")  # fmt: skip
 _L0S = ("metadata.l0", "l0", "average_l0")
@@ -56,6 +56,17 @@ _HOOKS = ("metadata.hook_name", "hook_name", "hook_point_in", "trainer.submodule
           "layer")  # fmt: skip
 _LAYER = re.compile(r"(?:^|[/_.])layers?[._]?(\d+)(?=$|[/_.])")
 _SAME_MODEL = {"gpt2-small": "gpt2"}
+
+
+class Files(NamedTuple):
+    """What the files of an SAE hold."""
+
+    weights: Path
+    form: Format
+    tensors: dict[str, Any]
+    """Tensors by name, and what else the file of weights says."""
+    config: dict[str, Any]
+    """Of the config, by dotted key."""
 
 
 class Decoder(NamedTuple):
@@ -86,6 +97,18 @@ def read_decoder(weights: Path) -> Decoder:
     Raises:
         FileNotFoundError, UserError: a file is missing or not readable, or has no decoder.
     """
+    files = read_files(weights)
+    W_dec = decoder_of(files)
+    require_finite({"decoder": W_dec}, weights)
+    return described(W_dec, files.form.library, {**_in_path(weights), **files.tensors, **files.config})
+
+
+def read_files(weights: Path) -> Files:
+    """Read an SAE's tensors and its config.
+
+    Raises:
+        FileNotFoundError, UserError: a file is missing, not readable, or of no format that is known.
+    """
     form = format_of(weights)
     if form is None:
         raise UserError(f"{weights} is of no format that is known: {', '.join(each.library for each in FORMATS)}")
@@ -93,10 +116,8 @@ def read_decoder(weights: Path) -> Decoder:
         tensors, config = _tensors(weights), {}
     if form.config:
         with reading(weights.parent / form.config, "config"):
-            config = json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig"))
-    W_dec = _decoder(tensors, form, weights)
-    require_finite({"decoder": W_dec}, weights)
-    return described(W_dec, form.library, {**_in_path(weights), **tensors, **config})
+            config = _flat(json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig")))
+    return Files(weights, form, tensors, config)
 
 
 def described(W_dec: Float[Tensor, "h d"], library: str, config: Mapping[str, Any]) -> Decoder:
@@ -112,10 +133,15 @@ def _in_path(weights: Path) -> dict[str, Any]:
     return {"layer": f"layer {layers[-1]}"} if layers else {}
 
 
-def _tensors(weights: Path) -> dict[str, Any]:
-    with weights.open("rb") as file:
+def refuse_pointer(path: Path) -> None:
+    """Refuse, by a UserError, a file whose content is still in Git LFS."""
+    with path.open("rb") as file:
         if file.read(40).startswith(b"version https://git-lfs"):
-            raise UserError(f"{weights} is a pointer of Git LFS: run `git lfs pull` where it was cloned")
+            raise UserError(f"{path} is a pointer of Git LFS: run `git lfs pull` where it was cloned")
+
+
+def _tensors(weights: Path) -> dict[str, Any]:
+    refuse_pointer(weights)
     match weights.suffix:
         case ".safetensors":
             return dict(load_file(weights))
@@ -126,18 +152,30 @@ def _tensors(weights: Path) -> dict[str, Any]:
     return dict(loaded.get("state_dict", loaded))
 
 
-def _decoder(tensors: Mapping[str, Any], form: Format, weights: Path) -> Float[Tensor, "h d"]:
-    W_dec = next((tensors[name] for name in _DECODERS if name in tensors), None)
+def decoder_of(files: Files) -> Float[Tensor, "h d"]:
+    """The decoder in an SAE's files, in float32.
+
+    Raises:
+        UserError: there is none.
+    """
+    weights, form, tensors, _ = files
+    W_dec = first_of(tensors, DECODERS)
     if W_dec is None or W_dec.dim() != 2:
-        raise UserError(f"{weights} has no decoder, a matrix named {', '.join(_DECODERS)}; it has {_names(tensors)}")
-    biases = {len(tensors[name]) for name in _BIASES if name in tensors and tensors[name].dim() == 1}
-    by_latents = form.by_latents
+        raise UserError(f"{weights} has no decoder, a matrix named {', '.join(DECODERS)}; it has {names_of(tensors)}")
+    biases = {len(tensors[name]) for name in DECODER_BIASES if name in tensors and tensors[name].dim() == 1}
+    by_latents = form.by_latents or (form.library == "dictionary_learning" and "W_dec" in tensors)
     if W_dec.shape[0] != W_dec.shape[1] and biases & set(W_dec.shape):
         by_latents = W_dec.shape[1] in biases
     return (W_dec if by_latents else W_dec.T).float().contiguous()
 
 
-def _names(tensors: Mapping[str, Any]) -> str:
+def first_of(tensors: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """The first tensor that has one of these names, or None."""
+    return next((tensors[name] for name in names if name in tensors), None)
+
+
+def names_of(tensors: Mapping[str, Any]) -> str:
+    """Some names of tensors, for an error."""
     return ", ".join(sorted(map(str, tensors))[:8]) or "nothing"
 
 
