@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sbw.run.errors import UserError
 from sbw.run.stage import one_line_errors
@@ -20,18 +21,7 @@ def main() -> None:
 
 
 def _add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verb = verbs.add_parser(
-        "audit",
-        help="say which of the SAEs in some folders have the right L0",
-        description="One row per SAE and a verdict per family of SAEs, by their decoders alone. The L0 of an SAE is "
-        "that of its metadata, else its k, else the one in its folder's name, as in l0_57. SAEs of SAELens, sparsify, "
-        "dictionary_learning, Gemma Scope, Llama Scope, OpenMOSS, Qwen-Scope, OpenAI and Goodfire are read. The exit "
-        "status is 1 where an SAE is left out of the verdicts.",
-    )
-    verb.set_defaults(call=_audit)
-    verb.add_argument("folders", nargs="+", metavar="PATH", help="a folder of SAEs, at any depth")
-    verb.add_argument("--out", type=Path, metavar="FOLDER", help="write the tables and verdicts.json")
-    verb.add_argument("--json", action="store_true", help="print JSON")
+    _add_audit(verbs)
 
     verb = verbs.add_parser("check", help="check the params, and what a kill left of DVC's own lock")
     verb.set_defaults(call=_check)
@@ -48,12 +38,39 @@ def _add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument("sae_id", help="regular expression of SAEs in them")
 
 
-def _audit(folders: list[str], out: Path | None, json: bool) -> None:
+def _add_audit(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser(
+        "audit",
+        help="say which of some SAEs have the right L0",
+        description="One row per SAE and a verdict per family of SAEs: by their decoders alone, or, with --activations "
+        "or --texts, by all pieces of evidence, which is better. The L0 of an SAE is measured, or that of its "
+        "metadata, else its k, else the one in its folder's name, as in l0_57. SAEs of SAELens, sparsify, "
+        "dictionary_learning, Gemma Scope, Llama Scope, OpenMOSS, Qwen-Scope, OpenAI and Goodfire are read. The exit "
+        "status is 1 where an SAE is left out of the verdicts.",
+    )
+    verb.set_defaults(call=_audit)
+    options = {
+        "--activations": "a file of activations, one per row, or a folder of shards: safetensors, npy, npz, Parquet",
+        "--texts": "a file or folder of texts (txt, jsonl, Parquet), which the SAEs' model reads instead",
+        "--model": "for --texts: smollm2, a folder, or a name on the Hugging Face hub (default: the SAEs' own)",
+        "--hook": "for --texts: where activations are taken, as TransformerLens names it (default: the SAEs' own)",
+    }
+    paths = "a folder of SAEs, at any depth; or a pattern of SAEs on the Hugging Face hub, 'release/sae_id*'"
+    verb.add_argument("paths", nargs="+", metavar="PATH", help=paths)
+    for option, text in options.items():
+        verb.add_argument(option, metavar="NAME" if option in ("--model", "--hook") else "PATH", help=text)
+    verb.add_argument("--rows", type=int, help="at most so many activations (default: all, or 100,000 tokens of texts)")
+    verb.add_argument("--out", type=Path, metavar="FOLDER", help="write tables, verdicts.json, a figure and a page")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _audit(paths: list[str], out: Path | None, json: bool, **options: Any) -> None:
     from json import dumps
 
-    from sbw.verdict.audit import audit
+    from sbw.auditing.audit import audit
 
-    found = audit(*folders)
+    hub = [path for path in paths if any(letter in path for letter in "*?[") and not Path(path).exists()]
+    found = audit(*(path for path in paths if path not in hub), hub=hub, **options)
     if out:
         found.save(out)
     print(dumps(found.document, indent=2) if json else found.words)

@@ -8,7 +8,7 @@ from sbw.run.stage import run
 
 
 def main(params: Params) -> None:
-    from sbw.verdict.audit import audit
+    from sbw.auditing.audit import audit
 
     found = audit(params.audit.folder, hub=params.audit.hub, seed=params.recommend.seed)
     with whole_folder(Path("data/metrics/audit")) as folder:

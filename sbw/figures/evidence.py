@@ -36,7 +36,8 @@ def draw(evidence: pd.DataFrame) -> Figure:
     mark_true_l0(axes, evidence, label=False)
     bar = figure.colorbar(mesh, ax=axes, ticks=[-_FULL, 0, _FULL], pad=0.02, aspect=30)
     bar.ax.set_yticklabels(["L0 too low", "right", "L0 too high"])
-    figure.suptitle("What each piece of evidence says of each L0 (line: recommended, dotted: true)")
+    known = "line: recommended, dotted: true" if evidence["true_l0"].notna().any() else "line: recommended"
+    figure.suptitle(f"What each piece of evidence says of each L0 ({known})")
     return figure
 
 

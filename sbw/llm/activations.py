@@ -96,6 +96,16 @@ def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int
     return sum(tokens)
 
 
+def tokens_up_to(store: ActivationsStore, special: Int[Tensor, " s"], most: int) -> int:
+    """How many tokens of the store's texts are not special, counted to `most`."""
+    found = 0
+    for context in _contexts(store):
+        found += _ordinary(context, special)
+        if found >= most:
+            return most
+    return found
+
+
 def harvest(model: Model, store: ActivationsStore, tokens: int, batch_size: int, folder: Path) -> None:
     """Write the activations at the store's hook of so many tokens that are not special, in the model's own dtype.
 

@@ -3,22 +3,32 @@
 Shapes: b samples, h latents, d width of the activations.
 """
 
+import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sbw.pretrained.formats import DECODER_BIASES, DECODERS, Files, decoder_of, first_of, names_of, read_files
+from sbw.pretrained.formats import DECODER_BIASES, DECODERS, Files, decoder_of, first_of, flat, names_of
 from sbw.pretrained.names import plain, stated_l0
 from sbw.run.errors import UserError, require_finite
 
 _ENCODERS = ("W_enc", "w_enc", "encoder.weight", "encoder_linear.weight")
 _ENCODER_BIASES = ("b_enc", "encoder.bias", "encoder_linear.bias", "latent_bias")
 _WEIGHTS = {*_ENCODERS, *_ENCODER_BIASES, *DECODERS, *DECODER_BIASES}
-_NO_NORMALISATION = (None, False, "none")
+Input = float | Literal["mean norm", "norm", "layer norm"]
+"""What an SAE makes of activations before all else: a multiple of them; or of all, or of each, so that the norm is √d;
+or of each less its mean, so that the standard deviation over the width is 1."""
+_OF_SAELENS: dict[Any, Input] = {
+    "expected_average_only_in": "mean norm",
+    "constant_norm_rescale": "norm",
+    "layer_norm": "layer norm",
+}
+_OF_OPENMOSS: dict[Any, Input] = {"inference": 1.0, "token-wise": "norm"}
+_NO_SCALING = (None, False, "none")
+_EPSILON = 1e-5
 
 
 class Encoder(NamedTuple):
@@ -34,10 +44,26 @@ class Encoder(NamedTuple):
     """The latents per sample that are kept, the largest (TopK); None: any number."""
     threshold: Float[Tensor, " h"] | None = None
     """What a latent's pre-activation must exceed (JumpReLU); None: 0 (ReLU)."""
+    input: Input = 1.0
+    """What its input is of the activations."""
+
+    def prepared(self, first: Float[Tensor, "n d"]) -> Callable[[Float[Tensor, "b d"]], Float[Tensor, "b d"]]:
+        """What makes its input of activations, of which `first` are some, for their mean norm."""
+        norm = math.sqrt(first.shape[1])
+        match self.input:
+            case "norm":
+                return lambda x: x * (norm / x.norm(dim=1, keepdim=True).clamp(min=_EPSILON))
+            case "layer norm":
+                return lambda x: (x - x.mean(dim=1, keepdim=True)) / (x.std(dim=1, keepdim=True) + _EPSILON)
+            case "mean norm":
+                factor = norm / first.norm(dim=1).mean().clamp(min=_EPSILON)
+            case _:
+                factor = torch.tensor(self.input)
+        return lambda x: x * factor
 
     @torch.no_grad()
     def encode(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b h"]:
-        """The codes of activations, none below 0."""
+        """The codes of its input, none below 0."""
         centred = x - self.b_dec if self.apply_b_dec_to_input else x
         pre = torch.addmm(self.b_enc, centred, self.W_enc)
         if self.k is not None:
@@ -52,6 +78,7 @@ class _How(NamedTuple):
     """What a library does with the weights."""
 
     apply_b_dec_to_input: bool
+    input: Input = 1.0
     k: Any = None
     threshold: Any = None
     by_norm: bool = False
@@ -60,22 +87,22 @@ class _How(NamedTuple):
     """Tensors that do not change how it encodes, or that the above already says."""
 
 
-def read_encoder(weights: Path) -> Encoder:
-    """Read an SAE with its encoder.
+def encoder_of(files: Files) -> Encoder:
+    """The encoder, with the decoder, in an SAE's files.
 
     Where pre-activations count times the norms of the decoder's rows, these are folded into the encoder.
 
     Raises:
-        FileNotFoundError, UserError: a file is missing or not readable; or how the SAE encodes is not understood, or
-            not in this code, as where it normalises its input.
+        UserError: how the SAE encodes is not understood.
     """
-    files = read_files(weights)
     how = _HOW[files.form.library](files)
     unknown = {name for name in files.tensors if name not in _WEIGHTS and name not in how.also}
     if unknown:
         _not_understood(files, f"its file also holds {names_of(dict.fromkeys(unknown))}")
     encoder = _encoder(files, how)
-    require_finite({name: value for name, value in encoder._asdict().items() if isinstance(value, Tensor)}, weights)
+    require_finite(
+        {name: value for name, value in encoder._asdict().items() if isinstance(value, Tensor)}, files.weights
+    )
     return encoder
 
 
@@ -84,7 +111,7 @@ def _encoder(files: Files, how: _How) -> Encoder:
     h, d = W_dec.shape
     b_enc, b_dec = _vector(files, _ENCODER_BIASES, h), _vector(files, DECODER_BIASES, d)
     encoder = Encoder(_W_enc(files, h, d), b_enc, W_dec, b_dec, how.apply_b_dec_to_input, _kept(files, how.k, h),
-                      _threshold(files, how.threshold, h))  # fmt: skip
+                      _threshold(files, how.threshold, h), how.input)  # fmt: skip
     return _folded(encoder) if how.by_norm else encoder
 
 
@@ -141,15 +168,15 @@ def _saelens(files: Files) -> _How:
     config = files.config
     architecture = _said(files, "architecture", ("standard", "topk", "jumprelu"), "standard")
     activation = _said(files, "activation_fn", ("relu", "topk"), config.get("activation_fn_str", "relu"))
-    _said(files, "normalize_activations", _NO_NORMALISATION, None)
-    _said(files, "finetuning_scaling_factor", _NO_NORMALISATION, None)
-    centred = bool(config.get("apply_b_dec_to_input", True))
+    normalised = _said(files, "normalize_activations", (*_NO_SCALING, *_OF_SAELENS), None)
+    how = _How(bool(config.get("apply_b_dec_to_input", True)), _OF_SAELENS.get(normalised, 1.0))
+    _said(files, "finetuning_scaling_factor", _NO_SCALING, None)
     if architecture == "jumprelu":
-        return _How(centred, threshold=_required(files, "threshold"), also=("threshold",))
+        return how._replace(threshold=_required(files, "threshold"), also=("threshold",))
     if architecture == "topk" or activation == "topk":  # the latter before SAELens 6
         k = config.get("k", config.get("activation_fn_kwargs.k", ""))
-        return _How(centred, k=k, by_norm=bool(config.get("rescale_acts_by_decoder_norm")))
-    return _How(centred)
+        return how._replace(k=k, by_norm=bool(config.get("rescale_acts_by_decoder_norm")))
+    return how
 
 
 def _sparsify(files: Files) -> _How:
@@ -189,13 +216,13 @@ def _gemma_scope(files: Files) -> _How:
 
 
 def _openmoss(files: Files) -> _How:
-    _said(files, "norm_activation", ("inference",), None)
+    normalised = _said(files, "norm_activation", (*_OF_OPENMOSS, "dataset-wise"), None)
     _said(files, "hook_point_out", (None, files.config.get("hook_point_in")), None)
     _said(files, "use_decoder_bias", (True,), True)
     centred = _said(files, "apply_decoder_bias_to_pre_encoder", (True, False), None)
     by_norm = _said(files, "sparsity_include_decoder_norm", (True, False), None)
     norms = tuple(name for name in files.tensors if name.startswith("dataset_average_activation_norm."))
-    how = _How(centred, by_norm=by_norm, also=norms)  # folded into the weights already
+    how = _How(centred, _openmoss_input(files, normalised), by_norm=by_norm, also=norms)
     match _said(files, "act_fn", ("relu", "topk", "jumprelu"), None):
         case "topk":
             return how._replace(k=files.config.get("top_k", ""))
@@ -207,20 +234,33 @@ def _openmoss(files: Files) -> _How:
     return how
 
 
+def _openmoss_input(files: Files, normalised: str) -> Input:
+    """Where it is for inference, the factor is folded into the weights already."""
+    if normalised != "dataset-wise":
+        return _OF_OPENMOSS[normalised]
+    norm = _required(files, "dataset_average_activation_norm.in", files.config)
+    if not isinstance(norm, int | float) or not 0 < norm < math.inf:
+        _not_understood(files, f"`dataset_average_activation_norm.in` must be above 0, got {_shown(norm)}")
+    return math.sqrt(decoder_of(files).shape[1]) / norm
+
+
 def _qwen_scope(files: Files) -> _How:
     return _How(apply_b_dec_to_input=False, k=stated_l0(str(files.weights)) or "")
 
 
 def _of_pt(files: Files) -> _How:
-    """OpenAI's have an activation, of which TopK goes with a normalised input; Goodfire's have linear layers alone."""
+    """OpenAI's have an activation, of which TopK goes with layer norm; Goodfire's have linear layers alone."""
     tensors = files.tensors
     if "latent_bias" in tensors and "pre_bias" in tensors:
-        activation = tensors.get("activation", "ReLU")
-        if activation != "ReLU":
-            _not_understood(files, f"its activation must be ReLU, got {_shown(activation)}; with TopK, OpenAI's SAEs "
-                                   "normalise their input")  # fmt: skip
         statistics = ("stats_last_nonzero", "latents_activation_frequency", "latents_mean_square")
-        return _How(True, also=("activation", "activation_state_dict", *statistics))
+        how = _How(True, also=("activation", "activation_state_dict", *statistics))
+        match tensors.get("activation", "ReLU"):
+            case "TopK":
+                return how._replace(k=flat(tensors).get("activation_state_dict.k", ""), input="layer norm")
+            case "ReLU":
+                return how
+            case other:
+                _not_understood(files, f"its activation must be ReLU or TopK, got {_shown(other)}")
     if "encoder_linear.weight" in tensors:
         return _How(False)
     return _not_understood(files, f"it holds {names_of(tensors)}, as neither OpenAI's nor Goodfire's do")
@@ -235,8 +275,7 @@ _HOW: dict[str, Callable[[Files], _How]] = {
     "Gemma Scope 2": _gemma_scope,
     "Llama Scope": _openmoss,
     "Qwen-Scope": _qwen_scope,
-    "a .pt file, as of OpenAI or Goodfire,": _of_pt,
-    "a .pth file, as of Goodfire,": _of_pt,
+    **dict.fromkeys(("a .pt file, as of OpenAI or Goodfire,", "a .pth file, as of Goodfire,"), _of_pt),
 }
 
 

@@ -80,6 +80,10 @@ class Decoder(NamedTuple):
     """The k that it was trained for."""
     l0: float | None
     """The L0 that its config states as measured."""
+    model: str = ""
+    """The language model that its config names, if any."""
+    hook: str = ""
+    """The place in it."""
 
 
 def format_of(weights: Path) -> Format | None:
@@ -89,18 +93,6 @@ def format_of(weights: Path) -> Format | None:
         if named and (each.config is None or (weights.parent / each.config).is_file()):
             return each
     return None
-
-
-def read_decoder(weights: Path) -> Decoder:
-    """Read an SAE's decoder and what its config says of it.
-
-    Raises:
-        FileNotFoundError, UserError: a file is missing or not readable, or has no decoder.
-    """
-    files = read_files(weights)
-    W_dec = decoder_of(files)
-    require_finite({"decoder": W_dec}, weights)
-    return described(W_dec, files.form.library, {**_in_path(weights), **files.tensors, **files.config})
 
 
 def read_files(weights: Path) -> Files:
@@ -116,15 +108,23 @@ def read_files(weights: Path) -> Files:
         tensors, config = _tensors(weights), {}
     if form.config:
         with reading(weights.parent / form.config, "config"):
-            config = _flat(json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig")))
+            config = flat(json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig")))
     return Files(weights, form, tensors, config)
 
 
-def described(W_dec: Float[Tensor, "h d"], library: str, config: Mapping[str, Any]) -> Decoder:
-    """A decoder with what the config of its SAE says."""
-    said = _flat(config)
-    family = (_first(said, _ARCHITECTURES) or library, _model(_first(said, _MODELS)), _first(said, _HOOKS))
-    return Decoder(W_dec, tuple(each for each in family if each), _number(said, _SETTINGS), _number(said, _L0S))
+def described(files: Files) -> Decoder:
+    """The decoder in an SAE's files, with what its config says.
+
+    Raises:
+        UserError: there is no decoder, or a weight of it is not finite.
+    """
+    W_dec = decoder_of(files)
+    require_finite({"decoder": W_dec}, files.weights)
+    said = flat({**_in_path(files.weights), **files.tensors, **files.config})
+    model, hook = _first(said, _MODELS), _first(said, _HOOKS)
+    family = (_first(said, _ARCHITECTURES) or files.form.library, _model(model), hook)
+    numbers = (_number(said, _SETTINGS), _number(said, _L0S))
+    return Decoder(W_dec, tuple(each for each in family if each), *numbers, model, hook)
 
 
 def _in_path(weights: Path) -> dict[str, Any]:
@@ -179,12 +179,12 @@ def names_of(tensors: Mapping[str, Any]) -> str:
     return ", ".join(sorted(map(str, tensors))[:8]) or "nothing"
 
 
-def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """The values of nested mappings by dotted key."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in config.items():
-        flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
-    return flat
+        found |= flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return found
 
 
 def _first(said: Mapping[str, Any], keys: tuple[str, ...]) -> str:

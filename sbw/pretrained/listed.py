@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
-from sbw.pretrained.formats import Decoder, described
+from sbw.pretrained.formats import FORMATS, Files, flat
 from sbw.pretrained.names import numbers_as_numbers, plain, stated_l0
 from sbw.run.errors import UserError, not_found
 from sbw.saes.disk import load_sae
@@ -41,10 +41,11 @@ class Listed(NamedTuple):
                 f"SAELens, and name its folder instead ({str(error).splitlines()[0]})"
             ) from error
 
-    def decoder(self) -> Decoder:
-        """Its decoder, and what its config says; raises as `load` does."""
+    def files(self) -> Files:
+        """What its files hold, whatever they are; raises as `load` does."""
         sae = self.load()
-        return described(sae.W_dec.detach().float(), "SAELens", sae.cfg.to_dict())
+        weights = {name: value.detach() for name, value in sae.state_dict().items()}
+        return Files(Path(self.name), FORMATS[0], weights, flat(sae.cfg.to_dict()))
 
 
 def in_folder(folder: Path) -> list[Listed]:

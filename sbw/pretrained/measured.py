@@ -39,7 +39,7 @@ class Measured(NamedTuple):
 
 @torch.no_grad()
 def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_for_codes: int = 20_000) -> Measured:
-    """Measure an SAE on all samples of some batches.
+    """Measure an SAE on all samples of some batches, in the units of its input.
 
     Of all samples are `l0`, `dead_latents`, `dense_latents`, `mse`, `variance_explained_about_zero`, `coherence` and
     `coherent_latents`. The others, of `code_metrics`, are of the first `rows_for_codes` samples, or of as many as have
@@ -51,11 +51,12 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
         UserError: there is no sample, or the samples are not as wide as the SAE's input.
     """
     h, d = encoder.W_dec.shape
-    totals, first = _Totals(encoder), _First(encoder, rows_for_codes)
+    totals, first, prepared = _Totals(encoder), _First(encoder, rows_for_codes), None
     for batch in batches:
         if batch.shape[1] != d:
             raise UserError(f"the activations have a width of {batch.shape[1]}, but the SAE reads {d}")
-        for x in torch.split(batch, max(1, _AT_ONCE // h)):
+        prepared = prepared or encoder.prepared(batch)
+        for x in torch.split(prepared(batch), max(1, _AT_ONCE // h)):
             codes = encoder.encode(x)
             totals.add(x, codes)
             first.add(x, codes)

@@ -21,12 +21,17 @@ _VERDICTS = {True: Markup("yes"), False: Markup("**no**"), None: Markup("not tes
 
 def document(results: Results) -> str:
     """The whole report. Its figures are links, seen from the folder `plots`."""
-    text = _environment().get_template("report.md.jinja").render(
-        title=TITLE, claims=all_claims(results), **numbers(results)
-    )  # fmt: skip
-    text = _without_dead_links(text)
+    return render("report.md.jinja", title=TITLE, claims=all_claims(results), **numbers(results))
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of Markdown with values, which it escapes; a paragraph is one line."""
+    text = _without_dead_links(_environment().get_template(template).render(**values))
     blocks = [block.strip("\n") for block in re.split(r"\n\s*\n", text) if block.strip()]
-    return "\n\n".join(block if block.startswith(("|", "```")) else " ".join(block.split()) for block in blocks) + "\n"
+    return (
+        "\n\n".join(block if block.startswith(("|", "```", "- ")) else " ".join(block.split()) for block in blocks)
+        + "\n"
+    )
 
 
 def _without_dead_links(text: str) -> str:

@@ -37,9 +37,10 @@ def _name_headings(tokens: Sequence[Token]) -> list[tuple[str, str]]:
     named = []
     for opening, content in pairwise(tokens):
         if opening.type == "heading_open" and opening.tag != "h1":
-            opening.attrSet("id", slug(content.content))
+            text = "".join(child.content for child in content.children or [])
+            opening.attrSet("id", slug(text))
             if opening.tag == "h2":
-                named.append((slug(content.content), content.content))
+                named.append((slug(text), text))
     return named
 
 

@@ -22,12 +22,14 @@ ROOMS = [
     {"toy"},
     {"synthesis"},
     {"saes"},
-    {"metrics", "pretrained"},
+    {"metrics"},
+    {"pretrained"},
     {"lockstep"},
     {"verdict"},
     {"llm"},
     {"figures"},
     {"report"},
+    {"auditing"},
     {"__main__", "__init__"},
 ]
 """From the bottom to the top: a room imports itself and those below."""

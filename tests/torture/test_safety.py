@@ -13,13 +13,13 @@ import pytest
 import torch
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
+from sbw.auditing.audit import audit
 from sbw.files import load_table, load_tensors, read_json
-from sbw.pretrained.formats import read_decoder
+from sbw.pretrained.formats import read_files
 from sbw.run.errors import UserError, printable
 from sbw.run.loading import load_params
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_sae
-from sbw.verdict.audit import audit
 from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import outputs, refusal
 
@@ -74,8 +74,8 @@ class Executed:
         ("sae_weights.safetensors", lambda path: load_sae(path.parent)),
         ("cfg.json", lambda path: load_sae(path.parent)),
         ("params.yaml", lambda path: load_params(path.parent)),
-        ("ae.pt", read_decoder),
-        ("params.npz", read_decoder),
+        ("ae.pt", read_files),
+        ("params.npz", read_files),
         ("stats.json", read_json),
     ],
 )

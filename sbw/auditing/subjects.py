@@ -1,0 +1,38 @@
+"""The SAEs of an audit: those in folders, and those that patterns choose from SAELens's directory."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from sbw.pretrained.formats import Files, read_files
+from sbw.pretrained.found import find
+from sbw.pretrained.names import plain
+
+
+class Subject(NamedTuple):
+    """An SAE to audit, not read yet."""
+
+    name: str
+    l0: float | None
+    """The L0 that its name states, if any."""
+    read: Callable[[], Files]
+
+
+def subjects_of(folders: Sequence[Path], hub: Sequence[str]) -> list[Subject]:
+    """The SAEs in some folders, of which several go before the names, and those whose `release/sae_id` a pattern has.
+
+    Raises:
+        FileNotFoundError, UserError: a folder has no SAE, or a pattern matches none.
+    """
+    several = len(folders) > 1
+    subjects = [
+        Subject(plain(str(folder / one.name)) if several else one.name, one.l0, partial(read_files, one.weights))
+        for folder in folders
+        for one in find(folder)
+    ]
+    if hub:
+        from sbw.pretrained.hub import in_directory  # imports SAELens, for seconds
+
+        subjects += [Subject(one.name, one.l0, one.files) for one in in_directory(hub)]
+    return subjects
