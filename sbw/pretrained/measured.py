@@ -15,6 +15,7 @@ from sbw.metrics.codes import PURSUED, code_metrics
 from sbw.metrics.coherence import co_firing
 from sbw.metrics.streaming import StreamedProjections
 from sbw.pretrained.encoders import Encoder
+from sbw.pretrained.wide import WORK, pursuit_metrics, samples_within
 from sbw.run.errors import UserError
 
 WIDE = 4096
@@ -44,8 +45,7 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
     Of all samples are `l0`, `dead_latents`, `dense_latents`, `mse`, `variance_explained_about_zero`, `coherence` and
     `coherent_latents`. The others, of `code_metrics`, are of the first `rows_for_codes` samples, or of as many as have
     KEPT codes. An SAE of more than WIDE latents has `co_firing` of PAIRED of them; `weakest` and `code_spread` of all,
-    of as many samples as have KEPT active codes; and NaN for what needs matching pursuit: `coherence_pursuit`,
-    `coherence_null`, `co_firing_pursuit` and `pursuit_error`.
+    of as many samples as have KEPT active codes; and `pursuit_metrics` of as many as WORK allows.
 
     Raises:
         UserError: there is no sample, or the samples are not as wide as the SAE's input.
@@ -110,6 +110,7 @@ class _First:
         self.encoder, self.wide, self.left, self.room = encoder, h > WIDE, rows, KEPT
         self.norms, self.some = encoder.W_dec.norm(dim=1), torch.arange(PAIRED) * h // PAIRED
         self.projections = StreamedProjections(encoder.W_dec, encoder.b_dec)
+        self.whole = torch.zeros(0, h)
         self.activations: list[Tensor] = []
         self.codes: list[Tensor] = []
         self.active: list[Tensor] = []
@@ -123,9 +124,7 @@ class _First:
         if self.room <= 0:
             return
         if self.wide:
-            self.codes.append(codes[:, self.some])
-            self.active.append((codes * self.norms)[codes > 0])
-            self.room -= len(self.active[-1])
+            self._keep_active(x, codes)
         else:
             self._keep(x, codes)
 
@@ -136,17 +135,25 @@ class _First:
         pursued = PURSUED - sum(len(each) for each in self.activations)
         self.activations.append(x[: min(pursued, len(kept))].clone())
 
+    def _keep_active(self, x: Float[Tensor, "b d"], codes: Float[Tensor, "b h"]) -> None:
+        if not self.codes:
+            l0 = (codes > 0).sum().item() / len(x)
+            few = slice(samples_within(WORK, codes.shape[1], x.shape[1], l0))
+            self.activations, self.whole = [x[few].clone()], codes[few].clone()
+        self.codes.append(codes[:, self.some])
+        self.active.append((codes * self.norms)[codes > 0])
+        self.room -= len(self.active[-1])
+
     def columns(self) -> dict[str, float]:
         """The columns of `code_metrics`."""
         if not self.codes:
             return {}
-        codes, W_dec = torch.cat(self.codes), self.encoder.W_dec
+        codes, W_dec, b_dec = torch.cat(self.codes), self.encoder.W_dec, self.encoder.b_dec
         if not self.wide:
-            return code_metrics(codes, torch.cat(self.activations), W_dec, self.encoder.b_dec)
+            return code_metrics(codes, torch.cat(self.activations), W_dec, b_dec)
         active = activity(torch.cat(self.active)[:, None], torch.ones(1, 1))
-        pursuit = ("coherence_pursuit", "coherence_null", "co_firing_pursuit", "pursuit_error")
         return {
-            **dict.fromkeys(pursuit, float("nan")),
+            **pursuit_metrics(torch.cat(self.activations) - b_dec, self.whole, W_dec),
             "co_firing": co_firing(codes, W_dec[self.some]),
             "weakest": active.weakest,
             "code_spread": active.spread,
