@@ -32,7 +32,9 @@ def subjects_of(folders: Sequence[Path], hub: Sequence[str]) -> list[Subject]:
         for one in find(folder)
     ]
     if hub:
-        from sbw.pretrained.hub import in_directory  # imports SAELens, for seconds
+        from sbw.pretrained.hub import announce, in_directory  # imports SAELens, for seconds
 
-        subjects += [Subject(one.name, one.l0, one.files) for one in in_directory(hub)]
+        listed = in_directory(hub)
+        announce(listed)
+        subjects += [Subject(one.name, one.l0, one.files) for one in listed]
     return subjects

@@ -23,12 +23,12 @@ _TITLES = {
     "mcc": "best MCC, knowing the features",
     "best": "the rule fitted on these toys",
 }
-_TICKS = [3, 5, 10, 20, 40]
+_TICKS = [2, 5, 10, 20, 50]
 
 
 def draw(recommended: pd.DataFrame) -> Figure:
     """The recommended against the true L0 of the held-out toys, one panel per method, with the verdict's intervals."""
-    held_out = recommended[recommended["set"] == "held_out"]
+    held_out = recommended[recommended["set"].str.startswith("held_out")]
     figure, grid = panels(len(_TITLES), COLUMNS, PANEL, sharex=True, sharey=True)
     for axes, (method, name) in zip(grid, _TITLES.items(), strict=True):
         rows = held_out[held_out["method"] == method]

@@ -111,6 +111,12 @@ class Validation(Section):
             require(0 <= first < end <= count, f"`cells.{name}.toys` {rule}, got {list(cell.toys)}")
         return self
 
+    @property
+    def tested_on(self) -> list[str]:
+        """The sets that test the rule, of which some cell has toys."""
+        in_cells = {cell.set for cell in self.cells.values()}
+        return [name for name in self.sets if name in in_cells and name not in self.fitted_on]
+
     def size(self, name: str) -> int:
         """The number of toys of a set."""
         of_set = self.sets[name]

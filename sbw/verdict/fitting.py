@@ -4,7 +4,7 @@ Each f_j is a sum of hat functions at quantiles of its evidence. Their heights c
 log(L0 / learnable L0), weighted so that SAEs near the right L0 matter most.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from sbw.verdict.offsets import Floats, Piece, Score, estimate
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
-from sbw.verdict.rule import INTERVAL
+from sbw.verdict.rule import INTERVAL, LEAST_L0S
 
 KNOTS = 5
 """Knots of each f_j: the quantiles 0.02 … 0.98 of its evidence, evenly spaced."""
@@ -22,7 +22,6 @@ CLOSE = 0.8
 """An SAE whose log(L0 / learnable L0) is t weighs exp(−(t / CLOSE)²)."""
 RANGES = {"0.3 to 3": (0.3, 3.0), "0.3 to 1.4": (0.3, 1.4), "0.6 to 4": (0.6, 4.0)}
 """Parts of a sweep, in multiples of the learnable L0, for fits and tests; the rule is not told which."""
-LEAST_POINTS = 4
 
 
 class Swept(NamedTuple):
@@ -38,14 +37,16 @@ class Swept(NamedTuple):
     """The MCC of each row, which the rule does not see."""
 
 
-def swept(saes: pd.DataFrame, projections: pd.DataFrame) -> list[Swept]:
-    """The sweep of one toy in each of RANGES, from its rows of SAES and PROJECTIONS; none of fewer than four L0s."""
+def swept(
+    saes: pd.DataFrame, projections: pd.DataFrame, ranges: Mapping[str, tuple[float, float]] = RANGES
+) -> list[Swept]:
+    """The sweep of one toy in each range, from its rows of SAES and PROJECTIONS; none of fewer than LEAST_L0S L0s."""
     found, l0 = [], saes["learnable_l0"].iloc[0]
-    for name, (least, most) in RANGES.items():
+    for name, (least, most) in ranges.items():
         means = saes.groupby("k")["l0"].mean()
         inside = saes["k"].isin(means[(means >= 0.98 * least * l0) & (means <= 1.02 * most * l0)].index)
         part = saes[inside]
-        if part["k"].nunique() >= LEAST_POINTS:
+        if part["k"].nunique() >= LEAST_L0S:
             evidence = pieces_of(part, projections[projections["k"].isin(part["k"])])
             mcc = part.groupby("k")["mcc"].mean()[evidence.index].to_numpy()
             found.append(Swept(str(part["toy"].iloc[0]), name, float(np.log(l0)), evidence, mcc))
@@ -71,6 +72,8 @@ def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
     in_sweep = in_sweep._replace(error=conformal((missed["error"].abs() / missed["scale"]).to_numpy(), INTERVAL))
     alone = alone._replace(error=conformal(np.abs(beside), INTERVAL))
     fitted = {"toys": len(toys) - len(kept), "kept": len(kept), "level": INTERVAL, "ranges": RANGES}
+    fitted |= {"latents": _ends([one.evidence["d_sae"].iloc[0] for one in sweeps]),
+               "l0": _ends([round(float(np.exp(one.truth)), 2) for one in sweeps])}  # fmt: skip
     error = {"median_error": float(missed["error"].abs().median())}
     return {"sweep": in_sweep.document, "alone": alone.document, "fitted_on": fitted | error}
 
@@ -106,6 +109,10 @@ def conformal(magnitudes: Floats, level: float) -> float:
     """Half the width of a split-conformal interval: the ⌈(n + 1) level⌉-th least of n magnitudes of errors."""
     place = min(len(magnitudes), int(np.ceil((len(magnitudes) + 1) * level)))
     return float(np.sort(magnitudes)[place - 1])
+
+
+def _ends(values: Sequence[float]) -> list[float]:
+    return [float(min(values)), float(max(values))]
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -41,7 +41,7 @@ SWEPT = {
 
 
 def pieces_of(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.DataFrame:
-    """The pieces of evidence of each SAE: those of ALONE and SWEPT, by their names, with `setting`, `l0` and `log_l0`.
+    """The pieces of evidence of each SAE: those of ALONE and SWEPT, by their names, with `d_sae`, `l0` and `log_l0`.
 
     One row per k, by ascending L0: means over its seeds. NaN where a piece cannot be had: at the ends of the sweep,
     between SAEs of one L0, or where no latent is active.
@@ -59,7 +59,7 @@ def pieces_of(saes: pd.DataFrame, projections: pd.DataFrame) -> pd.DataFrame:
     c_dec = rows["c_dec"] / rows["d_in"].map(null_pairwise_cosine)
     at_knee = np.log(knee(rows["l0"].to_numpy(), rows["variance_explained_about_zero"].to_numpy()))
     own = [name for name in ALONE if name in rows.columns and name != "c_dec"]
-    return rows[["l0", *own]].assign(
+    return rows[["d_sae", "l0", *own]].assign(
         log_l0=log_l0,
         coherence_over_null=rows["coherence_pursuit"] / rows["coherence_null"],
         pursuit_error=np.log(rows["pursuit_error"]),

@@ -1,6 +1,6 @@
 """How well the verdict and the common practice find the known L0 of toys."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from sbw.files import column, load_table
 from sbw.params.validation import Validation
 from sbw.verdict.evidence import best_n, s_n_rows, sensitivity, width_rows
-from sbw.verdict.fitting import Swept, fit, swept
+from sbw.verdict.fitting import RANGES, Swept, fit, swept
 from sbw.verdict.offsets import Floats, Score, estimate
 from sbw.verdict.pieces import ALONE, SWEPT
 from sbw.verdict.recommendation import INTERVAL_COLUMNS
@@ -39,6 +39,8 @@ of the width and of s_n; the zero of coherence by the encoder's and by pursuit's
 per latent; the best MCC, for which the features must be known; and the rule fitted on the toys it is tried on."""
 OFF = np.log(1.25)
 """|log(L0 / learnable L0)| from which an SAE alone should be found too low or too high."""
+BEYOND = {"0.3 to 0.75": (0.3, 0.75), "1.4 to 4": (1.4, 4.0)}
+"""Parts of a sweep that do not hold the learnable L0, in multiples of it."""
 _PRECISION = 0.05  # of a code and of an activation, in the activations' root mean square
 
 
@@ -55,14 +57,14 @@ def sweeps_of(params: Validation, which: str) -> list[Swept]:
     return [trial.swept for trial in trials_of(params, which)]
 
 
-def trials_of(params: Validation, which: str) -> list[Trial]:
-    """The same with their tables."""
+def trials_of(params: Validation, which: str, ranges: Mapping[str, tuple[float, float]] = RANGES) -> list[Trial]:
+    """The same, or in other ranges, with their tables."""
     found = []
     for cell in (name for name, cell in params.cells.items() if cell.set == which):
         saes, projections = (load_table(MEASURED / cell / f"{table}.parquet") for table in ("saes", "projections"))
         of_toys = dict(list(projections.groupby("toy")))
         for toy, rows in saes.groupby("toy", sort=False):
-            for one in swept(rows, of_toys[toy]):
+            for one in swept(rows, of_toys[toy], ranges):
                 inside = rows["k"].isin(one.evidence.index)
                 part = of_toys[toy]
                 found.append(Trial(one, rows[inside], part[part["k"].isin(one.evidence.index)]))
@@ -142,6 +144,31 @@ def alone_scores(sweeps: list[Swept], rule: Score) -> dict[str, float]:
         "named_by_coherence": (np.abs(coherence) > 2)[off].mean(),
         "right_by_coherence": (np.sign(-coherence) == np.sign(truth))[off & (np.abs(coherence) > 2)].mean(),
     }
+
+
+def beyond_scores(trials: list[Trial]) -> dict[str, dict[str, float]]:
+    """What the verdict is on sweeps that do not hold the right L0, per range of BEYOND.
+
+    `sweeps`; the shares in which it says on which side the right L0 is and is right (`edge`), says so wrongly
+    (`wrong_edge`), says nothing (`inconclusive`), names an L0 whose interval holds the right one (`covered`), or names
+    another (`missed`).
+    """
+    found: dict[str, dict[str, float]] = {}
+    for name in BEYOND:
+        of_range = [_beyond(trial.swept) for trial in trials if trial.swept.range == name]
+        outcomes = ("edge", "wrong_edge", "inconclusive", "covered", "missed")
+        found[name] = {"sweeps": len(of_range)} | {each: of_range.count(each) / len(of_range) for each in outcomes}
+    return found
+
+
+def _beyond(one: Swept) -> str:
+    verdict, _ = weighed(one.evidence)
+    if verdict.kind == "edge":
+        above = one.truth > one.evidence["log_l0"].max()
+        return "edge" if f"is {'above' if above else 'below'} the swept" in verdict.words else "wrong_edge"
+    if verdict.low is None or verdict.high is None:
+        return "inconclusive"
+    return "covered" if verdict.low <= np.exp(one.truth) <= verdict.high else "missed"
 
 
 def _mean_over_toys(differences: pd.Series) -> list[float]:

@@ -43,7 +43,8 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     Args:
         evidence: the rows of `pieces_of`.
     """
-    score, alone = (Score.of(load_rule()[kind]) for kind in ("sweep", "alone"))
+    rule = load_rule()
+    score, alone = (Score.of(rule[kind]) for kind in ("sweep", "alone"))
     log_l0, by_itself = evidence["log_l0"].to_numpy(), alone.offsets(evidence)
     adds = score.adds(evidence)
     found = estimate(log_l0, score.base + adds.sum(axis=1).to_numpy())
@@ -61,7 +62,8 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     else:
         named = {"kind": "estimate", "l0": l0, "low": low, "high": high}
         near = adds.iloc[int(np.argmin(np.abs(log_l0 - found.log_l0)))]
-        words = f"The right L0 is about {l0:.3g} ({in_words(low, high)}). {_who_speaks(near)}"
+        beyond = _beyond(evidence["d_sae"].max(), l0, rule["fitted_on"])
+        words = f"The right L0 is about {l0:.3g} ({in_words(low, high)}). {_who_speaks(near)}{beyond}"
     return Verdict(metric="combined", words=words, draws=np.array([]), **named), adds
 
 
@@ -86,8 +88,19 @@ def _who_speaks(adds: "pd.Series[float]") -> str:
     names = ALONE | SWEPT
     higher, lower = adds[adds < -SPEAKS].sort_values(), adds[adds > SPEAKS].sort_values(ascending=False)
     said = [
-        f"{', '.join(names[str(name)] for name in speaking.index[:_MOST_NAMED])} for a {which} one"
+        f"{', '.join(names[str(name)] for name in speaking.index[:_MOST_NAMED])} for a {which} L0"
         for which, speaking in (("higher", higher), ("lower", lower))
         if len(speaking)
     ]
-    return f"There, {'; '.join(said)}." if said else "All pieces of evidence agree."
+    return f"What speaks against it: {'; '.join(said)}." if said else "All pieces of evidence agree."
+
+
+def _beyond(latents: float, l0: float, fitted_on: dict[str, Any]) -> str:
+    """A caution where the rule is used beyond the toys that it was fitted on."""
+    (_, most_latents), (_, most_l0) = fitted_on["latents"], fitted_on["l0"]
+    if latents <= most_latents and l0 <= most_l0:
+        return ""
+    return (
+        f" Caution: the rule was fitted on toys of at most {most_latents:.0f} latents and a right L0 of at most "
+        f"{most_l0:.3g}; beyond, how often the interval holds is not known."
+    )

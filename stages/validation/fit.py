@@ -15,10 +15,9 @@ def main(params: Validation) -> None:
     from sbw.verdict.offsets import RULE
     from sbw.verdict.trials import sweeps_of
 
-    sweeps = sweeps_of(params, "calibration")
-    prior = params.sets["calibration"].prior
-    rule = fitted_rule(sweeps)
-    rule["fitted_on"]["prior"] = prior.model_dump() if prior else None
+    rule = fitted_rule([sweep for name in params.fitted_on for sweep in sweeps_of(params, name)])
+    priors = {name: params.sets[name].prior for name in params.fitted_on}
+    rule["fitted_on"]["priors"] = {name: prior and prior.model_dump() for name, prior in priors.items()}
     fitted = rule["fitted_on"]
     with whole(RULE) as shipped, whole(Path("data/metrics/fit.json")) as path:
         write_json(rule, shipped)

@@ -16,14 +16,14 @@ def main(params: Validation) -> None:
     from sbw.files import save_table
     from sbw.synthesis.prior import toys_of
     from sbw.verdict.offsets import Score, load_rule
-    from sbw.verdict.trials import RECOMMENDED, alone_scores, scores, trials_of, tried
+    from sbw.verdict.trials import BEYOND, RECOMMENDED, alone_scores, beyond_scores, scores, trials_of, tried
 
     alone = Score.of(load_rule()["alone"])
     noisy = {
         known.name: known.toy.noise is not None for cell in params.cells.values() for known in toys_of(params, cell)
     }
     tables, document = [], dict[str, Any]()
-    for name in (name for name in params.sets if name != "calibration"):
+    for name in params.tested_on:
         trials = trials_of(params, name)
         table = tried(trials, name)
         table = table.assign(noisy=table["toy"].map(noisy))
@@ -31,9 +31,11 @@ def main(params: Validation) -> None:
         parts |= {str(part): rows for part, rows in table.groupby("range")}
         document[name] = {part: scores(rows) for part, rows in parts.items()}
         document[name]["alone"] = alone_scores([trial.swept for trial in trials], alone)
+        document[name]["beyond"] = beyond_scores(trials_of(params, name, BEYOND))
         tables.append(table)
         print(pd.DataFrame(document[name]["all"]).T.rename_axis(name).drop(columns="worse_by").to_string())
-        print(f"an SAE alone: {document[name]['alone']}")
+        for part in ("alone", "beyond"):
+            print(f"{part}: {document[name][part]}")
     with whole_folder(OUT / "validation") as folder, whole(OUT / "validation.json") as path:
         save_table(pd.concat(tables)[RECOMMENDED.names], RECOMMENDED, folder / "recommended.parquet")
         write_json(document, path)

@@ -25,12 +25,13 @@ def shorten(document: Any) -> None:
     trees |= {"num_features": 24, "d_in": 12, "orthogonalization_steps": 5}
     trees["hierarchy"]["total_root_nodes"] = 4
     document["toys"] = {"trees": trees, "trees_half": trees | {"d_sae": 12}}
+    document["sets"]["calibration_large"]["prior"]["num_features"] = [24, 40]
     for section in document["sets"].values():
         section["training"].update(samples=40_960, batch_size=256)
         section["sweep"].update(l0s=8, most=3.5)
     document["cells"] = {
         "calibration_0": {"set": "calibration", "toys": [0, 4]},
-        "calibration_1": {"set": "calibration", "toys": [4, 6]},
+        "calibration_1": {"set": "calibration_large", "toys": [4, 6]},
         "held_out_0": {"set": "held_out", "toys": [0, 1]},
         "stress_0": {"set": "stress", "toys": [0, 3]},
     }
@@ -53,6 +54,7 @@ def test_it_runs_and_reruns_what_a_change_concerns(fresh: Clone) -> None:
     assert json.dumps(rule) != json.dumps(json.loads(before)), "it is fitted anew"
     document = json.loads((fresh.root / "data/metrics/validation.json").read_text())
     assert list(document) == ["held_out", "stress"]
+    assert document["held_out"]["beyond"]["0.3 to 0.75"]["sweeps"] == 1
     assert document["stress"]["all"]["verdict"]["sweeps"] > document["stress"]["noisy"]["verdict"]["sweeps"] > 0
     assert 0 <= document["held_out"]["all"]["verdict"]["covered"] <= 1
     fresh.dvc("repro", PIPELINE)  # the fitted rule lies in a folder that the fit depends on
@@ -69,7 +71,11 @@ def test_it_runs_and_reruns_what_a_change_concerns(fresh: Clone) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"set": "tried"}, "`cells.stress_0.set` must be one of: calibration, held_out, stress, got 'tried'"),
+        (
+            {"set": "tried"},
+            "`cells.stress_0.set` must be one of: calibration, held_out, calibration_large, held_out_large, stress, "
+            "got 'tried'",
+        ),
         ({"toys": [20, 25]}, "`cells.stress_0.toys` must satisfy 0 <= first < end <= 24, the toys of `sets.stress`"),
     ],
 )

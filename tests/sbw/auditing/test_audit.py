@@ -16,15 +16,11 @@ from sbw.auditing.rows import AUDIT
 from sbw.files import load_table
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
-from sbw.pretrained.hub import in_directory
-from sbw.pretrained.listed import Listed
 from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
 from sbw.toy.generators import seeded
 from tests.conftest import ROOT
-
-HUB = "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical"
 
 
 @pytest.fixture
@@ -135,18 +131,6 @@ def test_rows_of_zeros_are_counted_and_left_out_of_c_dec(folder: Path) -> None:
 def test_folders_are_audited_without_importing_saelens(folder: Path) -> None:
     code = f"import sys, sbw; sbw.audit({str(folder)!r}); assert 'sae_lens' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-
-
-def test_patterns_choose_from_the_directory() -> None:
-    (one,) = in_directory([HUB])
-    assert one == Listed(HUB, None, one.l0)
-    canonical = in_directory(["gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_*"])
-    assert sorted(sae.l0 for sae in canonical if sae.l0) == [22, 41, 82, 176, 445]
-
-
-def test_a_pattern_that_matches_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match=r"`audit\.hub`: no SAE of SAELens's directory matches 'gemma/none'"):
-        in_directory(["gemma/none"])
 
 
 def test_large_decoders_are_matched_greedily(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

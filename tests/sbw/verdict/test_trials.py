@@ -8,7 +8,8 @@ import pytest
 
 from sbw.verdict.fitting import Swept, swept
 from sbw.verdict.offsets import Piece, Score
-from sbw.verdict.trials import METHODS, Trial, alone_scores, scores, tried
+from sbw.verdict.rule import Verdict
+from sbw.verdict.trials import BEYOND, METHODS, Trial, alone_scores, beyond_scores, scores, tried
 from tests.sbw.verdict.sweeps import RIGHT, coded, projections
 
 
@@ -61,3 +62,28 @@ def test_an_sae_alone_counts_where_it_is_off_by_a_quarter() -> None:
     assert found["right"] == pytest.approx(2 / 3)
     assert found["named_by_coherence"] == pytest.approx(2 / 3)
     assert found["right_by_coherence"] == pytest.approx(1 / 2)
+
+
+def test_sweeps_beyond_the_right_l0_are_counted_by_what_the_verdict_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    truths = {"0.3 to 0.75": 20.0, "1.4 to 4": 2.0}
+    evidence = pd.DataFrame({"log_l0": np.log([4.0, 6.0, 9.0]), "d_sae": 50})
+    outcomes = [
+        Verdict("combined", "edge", None, None, None, "edge: the right L0 is above the swept L0", np.array([])),
+        Verdict("combined", "inconclusive", None, None, None, "inconclusive", np.array([])),
+        Verdict("combined", "estimate", 10.0, 8.0, 21.0, "about 10", np.array([])),
+        Verdict("combined", "estimate", 10.0, 8.0, 12.0, "about 10", np.array([])),
+    ]
+    for name, truth in truths.items():
+        said = iter([(outcome, pd.DataFrame()) for outcome in outcomes])
+        monkeypatch.setattr("sbw.verdict.trials.weighed", lambda _, said=said: next(said))
+        one = Swept("a", name, math.log(truth), evidence, np.ones(3))
+        trials = [Trial(one, pd.DataFrame(), pd.DataFrame())] * 4
+        other = Trial(one._replace(range=next(each for each in BEYOND if each != name)), pd.DataFrame(), pd.DataFrame())
+        monkeypatch.setattr("sbw.verdict.trials.BEYOND", {name: BEYOND[name]})
+        found = beyond_scores([*trials, other])[name]
+        assert found["sweeps"] == 4
+        right = "edge" if name == "0.3 to 0.75" else "wrong_edge"
+        assert [found[each] for each in (right, "inconclusive")] == [0.25, 0.25]
+        assert found["covered"] == (0.25 if name == "0.3 to 0.75" else 0)
+        assert sum(share for each, share in found.items() if each != "sweeps") == 1
+        monkeypatch.undo()

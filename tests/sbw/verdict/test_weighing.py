@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from sbw.verdict.offsets import Piece, Score
+from sbw.verdict.offsets import Piece, Score, load_rule
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
 from sbw.verdict.recommendation import EVIDENCE, recommend
 from sbw.verdict.weighing import diagnosed, weighed
-from tests.sbw.verdict.sweeps import KS, RIGHT, coded, projections
+from tests.sbw.verdict.sweeps import KS, RIGHT, H, coded, projections
 
 
 def test_a_clear_sweep_names_its_l0_with_an_interval_and_says_who_speaks_against_it() -> None:
@@ -42,6 +42,20 @@ def test_a_sweep_that_ends_before_the_right_l0_says_which_way_to_go(
     assert verdict.kind == "edge"
     assert verdict.l0 is None
     assert f"the right L0 is {way} the swept L0" in verdict.words
+
+
+@pytest.mark.parametrize(("latents", "l0"), [(H - 1, 100), (H, 0.5 * RIGHT)])
+def test_beyond_the_toys_that_the_rule_was_fitted_on_there_is_a_caution(
+    latents: int, l0: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence, rule = pieces_of(coded(), projections()), load_rule()
+    for most_latents, most_l0, caution in ((H, 100, False), (latents, l0, True)):
+        beyond = rule["fitted_on"] | {"latents": [1, most_latents], "l0": [1, most_l0]}
+        monkeypatch.setattr("sbw.verdict.weighing.load_rule", lambda beyond=beyond: rule | {"fitted_on": beyond})
+        verdict, _ = weighed(evidence)
+        assert verdict.kind == "estimate"
+        said = f"fitted on toys of at most {most_latents} latents and a right L0 of at most {most_l0:g}"
+        assert (said in verdict.words) == caution
 
 
 def test_two_l0s_are_inconclusive() -> None:

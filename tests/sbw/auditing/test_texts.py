@@ -1,0 +1,87 @@
+"""An audit by texts measures SAEs on what their model makes of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sbw.auditing.audit import audit
+from sbw.llm.activations import load_activations
+from sbw.run.errors import UserError
+from tests.tiny import HOOK, WIDTH, random_sae, write_model
+
+TEXTS = [f"text {i}: {'abc' * (i % 7)} and {i * i}." for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model, texts in three forms, and SAEs of the model."""
+    place = tmp_path_factory.mktemp("texts")
+    write_model(place / "model")
+    (place / "texts").mkdir()
+    pd.DataFrame({"text": TEXTS[:20], "other": 1}).to_parquet(place / "texts/a.parquet")
+    (place / "texts/b.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS[20:59]))
+    (place / "texts/c.txt").write_text(TEXTS[59])
+    for threshold in (0.3, 0.5, 0.8):
+        random_sae(threshold=threshold).save_model(place / f"saes/{threshold}")
+    return place
+
+
+def test_saes_are_measured_on_what_their_model_makes_of_texts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = audit(folder / "saes", texts=folder / "texts", model=str(folder / "model"))
+    assert found.left_out == {}
+    assert found.saes["rows"].nunique() == 1
+    assert found.saes["rows"].iloc[0] > 1000
+    assert found.saes["l0"].is_monotonic_decreasing
+    assert capsys.readouterr().err.count("reads texts, at") == 1, "one harvest serves all SAEs of a hook"
+
+
+def test_rows_limit_the_tokens_and_a_hook_can_be_named(folder: Path) -> None:
+    options = {"texts": folder / "texts", "model": str(folder / "model"), "rows": 300}
+    one, other = (audit(folder / "saes/0.3", **options, hook=hook) for hook in (HOOK, "blocks.1.hook_out"))
+    assert one.saes["rows"].item() == other.saes["rows"].item() == 300
+    assert one.saes["l0"].item() != other.saes["l0"].item()
+
+
+def test_a_hook_that_the_model_lacks_leaves_the_sae_out(folder: Path) -> None:
+    found = audit(folder / "saes/0.3", texts=folder / "texts", model=str(folder / "model"), hook="layers.3")
+    assert "the model has no hook 'layers.3'" in found.left_out["0.3"]
+
+
+def test_a_model_that_nobody_names_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    sae = random_sae()
+    sae.cfg.metadata.model_name = None
+    sae.save_model(tmp_path / "first")
+    found = audit(tmp_path, texts=folder / "texts")
+    assert found.left_out == {"first": "its files name no model: give `model`"}
+
+
+def test_texts_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text(" \n")
+    (tmp_path / "of_numbers.jsonl").write_text('{"number": 1}\n')
+    (tmp_path / "other.csv").write_text("text\na\n")
+    for name, cause in {
+        "empty.txt": "holds no text",
+        "of_numbers.jsonl": "must have a column `text`, got number",
+        "other.csv": "must be of .parquet, .jsonl, .txt, or a folder of such files",
+    }.items():
+        with pytest.raises(UserError, match=cause):
+            audit(folder / "saes", texts=tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        audit(folder / "saes", texts=tmp_path / "missing")
+
+
+def test_the_activations_are_those_of_the_hook(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sbw.llm import activations
+
+    kept, harvest = [], activations.harvest
+    monkeypatch.setattr(
+        activations, "harvest", lambda *all_of: (harvest(*all_of), kept.append(load_activations(all_of[-1])))
+    )
+    texts = audit(folder / "saes", texts=folder / "texts/a.parquet", model=str(folder / "model"))
+    assert kept[0].shape[1] == WIDTH
+    np.save(tmp_path / "x.npy", kept[0].float().numpy())
+    file = audit(folder / "saes", activations=tmp_path / "x.npy")
+    pd.testing.assert_frame_equal(texts.saes, file.saes)
