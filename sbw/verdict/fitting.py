@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sbw.verdict.offsets import Floats, Piece, Score, estimate
+from sbw.verdict.offsets import Floats, Piece, Score, alone_scales, estimate
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
 from sbw.verdict.rule import INTERVAL, LEAST_L0S
 
@@ -18,6 +18,8 @@ KNOTS = 5
 """Knots of each f_j: the quantiles 0.02 … 0.98 of its evidence, evenly spaced."""
 RIDGE = 3.0
 """Penalty of the squared heights."""
+DRAWS = 20
+"""Draws of the toys, with replacement, that the fit is repeated on."""
 CLOSE = 0.8
 """An SAE whose log(L0 / learnable L0) is t weighs exp(−(t / CLOSE)²)."""
 RANGES = {"0.3 to 3": (0.3, 3.0), "0.3 to 1.4": (0.3, 1.4), "0.6 to 4": (0.6, 4.0)}
@@ -53,29 +55,39 @@ def swept(
     return found
 
 
-KEPT = 3
-"""Every so manieth toy is kept from the fit, for the intervals."""
+FOLDS = 5
+"""Parts of the toys, each of which is left out of one fit, for the intervals."""
 
 
 def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
     """The document of `rule.json`, from sweeps on toys whose L0 is known.
 
-    The scores are fitted on two thirds of the toys. The others give the intervals, by split conformal prediction (Lei
-    et al. 2018): of a sweep from |error| / scale, of an SAE alone from |offset − log(L0 / learnable L0)|.
+    The scores are fitted on all toys. The intervals are by cross-conformal prediction (Vovk 2015), from errors on each
+    fold of the toys by scores that were fitted on the others: of a sweep from |error| / scale, of an SAE alone from
+    |offset − log(L0 / learnable L0)| / scale.
     """
     toys = list(dict.fromkeys(one.toy for one in sweeps))
-    kept = set(toys[KEPT - 1 :: KEPT])
-    fitted_on, others = ([one for one in sweeps if (one.toy in kept) == which] for which in (False, True))
-    in_sweep, alone = fit(fitted_on, [*ALONE, *SWEPT]), fit(fitted_on, ALONE)
-    missed = errors(in_sweep, others)
-    beside = np.concatenate([alone.offsets(one.evidence) - one.evidence["log_l0"] + one.truth for one in others])
-    in_sweep = in_sweep._replace(error=conformal((missed["error"].abs() / missed["scale"]).to_numpy(), INTERVAL))
-    alone = alone._replace(error=conformal(np.abs(beside), INTERVAL))
-    fitted = {"toys": len(toys) - len(kept), "kept": len(kept), "level": INTERVAL, "ranges": RANGES}
-    fitted |= {"latents": _ends([one.evidence["d_sae"].iloc[0] for one in sweeps]),
-               "l0": _ends([round(float(np.exp(one.truth)), 2) for one in sweeps])}  # fmt: skip
-    error = {"median_error": float(missed["error"].abs().median())}
-    return {"sweep": in_sweep.document, "alone": alone.document, "fitted_on": fitted | error}
+    missed, of_sweeps, of_saes = [], [], []
+    for i in range(FOLDS):
+        fold = set(toys[i::FOLDS])
+        others, own = ([one for one in sweeps if (one.toy in fold) == which] for which in (False, True))
+        found = errors(fit(others, [*ALONE, *SWEPT]), own)
+        missed.append(found["error"].abs())
+        of_sweeps.append(missed[-1] / found["scale"])
+        of_saes.append(errors_alone(fit(others, ALONE), own))
+    in_sweep, alone = fit(sweeps, [*ALONE, *SWEPT]), fit(sweeps, ALONE)
+    in_sweep = in_sweep._replace(error=conformal(np.concatenate(of_sweeps), INTERVAL))
+    alone = alone._replace(error=conformal(np.concatenate(of_saes), INTERVAL))
+    fitted = {
+        "toys": len(toys),
+        "folds": FOLDS,
+        "level": INTERVAL,
+        "ranges": RANGES,
+        "latents": _ends([one.evidence["d_sae"].iloc[0] for one in sweeps]),
+        "l0": _ends([round(float(np.exp(one.truth)), 2) for one in sweeps]),
+        "median_error": float(np.median(np.concatenate(missed))),
+    }
+    return {"sweep": in_sweep.document, "alone": alone.document, "fitted_on": fitted}
 
 
 def fit(sweeps: Sequence[Swept], names: Collection[str]) -> Score:
@@ -87,26 +99,48 @@ def fit(sweeps: Sequence[Swept], names: Collection[str]) -> Score:
         assert evidence[name].notna().any(), f"no sweep has the piece of evidence {name}"
     knots = {name: _knots(evidence[name].to_numpy(float)) for name in names}
     hats = [_centred_hats(evidence[name].to_numpy(float), at, weights) for name, at in knots.items()]
-    columns, base = np.hstack([centred for centred, _ in hats]), float(np.average(target, weights=weights))
+    columns, means = np.hstack([centred for centred, _ in hats]), [of_piece for _, of_piece in hats]
+    toys, of_row = np.unique([sweep.toy for sweep in sweeps for _ in range(len(sweep.evidence))], return_inverse=True)
+    drawn = np.random.default_rng(0).integers(len(toys), size=(DRAWS, len(toys)))
+    counts = [np.bincount(each, minlength=len(toys))[of_row] for each in drawn]
+    base, adds = _solved(columns, target, weights, means)
+    of_draws = [_solved(columns, target, weights * count, means) for count in counts]
+    pieces = {
+        name: Piece(_rounded(knots[name]), _rounded(adds[i]), [_rounded(of_draw[i]) for _, of_draw in of_draws])
+        for i, name in enumerate(knots)
+    }
+    return Score(round(base, 4), pieces, 0.0, [round(of_draw, 4) for of_draw, _ in of_draws])
+
+
+def _solved(columns: Floats, target: Floats, weights: Floats, means: list[Floats]) -> tuple[float, list[Floats]]:
+    """The base, and the values at the knots of each piece, by ridge regression on hats whose means are subtracted."""
+    base = float(np.average(target, weights=weights))
     square = columns.T @ (weights[:, None] * columns) + RIDGE * np.eye(columns.shape[1])
     heights = np.linalg.solve(square, columns.T @ (weights * (target - base)))
-    of_each = np.split(heights, np.cumsum([len(at) for at in knots.values()])[:-1])
-    pieces = {
-        name: Piece(_rounded(at), _rounded(of_piece - means @ of_piece))
-        for (name, at), (_, means), of_piece in zip(knots.items(), hats, of_each, strict=True)
-    }
-    return Score(round(base, 4), pieces, 0.0)
+    of_each = np.split(heights, np.cumsum([len(of_piece) for of_piece in means])[:-1])
+    return base, [of_piece - mean @ of_piece for of_piece, mean in zip(of_each, means, strict=True)]
 
 
 def errors(score: Score, sweeps: Sequence[Swept]) -> pd.DataFrame:
     """`error`, log(recommended / learnable L0), and `scale` of each sweep, with its `toy` and `range`."""
-    found = [estimate(one.evidence["log_l0"].to_numpy(), score.offsets(one.evidence)) for one in sweeps]
+    found = [estimate(score, one.evidence) for one in sweeps]
     rows = [(one.toy, one.range, of.log_l0 - one.truth, of.scale) for one, of in zip(sweeps, found, strict=True)]
     return pd.DataFrame(rows, columns=["toy", "range", "error", "scale"])
 
 
+def errors_alone(score: Score, sweeps: Sequence[Swept]) -> Floats:
+    """|offset − log(L0 / learnable L0)| / scale of each SAE by itself."""
+    return np.concatenate(
+        [
+            np.abs(score.offsets(one.evidence) - one.evidence["log_l0"].to_numpy() + one.truth)
+            / alone_scales(score, one.evidence)
+            for one in sweeps
+        ]
+    )
+
+
 def conformal(magnitudes: Floats, level: float) -> float:
-    """Half the width of a split-conformal interval: the ⌈(n + 1) level⌉-th least of n magnitudes of errors."""
+    """Half the width of a conformal interval: the ⌈(n + 1) level⌉-th least of n magnitudes of errors."""
     place = min(len(magnitudes), int(np.ceil((len(magnitudes) + 1) * level)))
     return float(np.sort(magnitudes)[place - 1])
 

@@ -28,10 +28,19 @@ class Piece(NamedTuple):
     """Its knots, ascending, in the units of the piece."""
     adds: list[float]
     """The value at each, in log L0."""
+    resampled: list[list[float]]
+    """The same, fitted on toys that were drawn anew from the fitted ones, with replacement: one list per draw."""
 
     def __call__(self, evidence: Floats) -> Floats:
         """What it adds to the offset; 0, the mean of all toys, where the evidence is NaN."""
-        return np.where(np.isnan(evidence), 0.0, np.interp(evidence, self.at, self.adds))
+        return self._interpolated(evidence, self.adds)
+
+    def of_draws(self, evidence: Floats) -> list[Floats]:
+        """What it adds by each of `resampled`."""
+        return [self._interpolated(evidence, adds) for adds in self.resampled]
+
+    def _interpolated(self, evidence: Floats, adds: list[float]) -> Floats:
+        return np.where(np.isnan(evidence), 0.0, np.interp(evidence, self.at, adds))
 
 
 class Score(NamedTuple):
@@ -40,7 +49,9 @@ class Score(NamedTuple):
     base: float
     pieces: dict[str, Piece]
     error: float
-    """Half of the interval's width, in log L0 per unit of `Estimate.scale`, by conformal prediction."""
+    """Half of the interval's width, in log L0 per unit of a scale, by conformal prediction."""
+    bases: list[float]
+    """The base of each draw of `Piece.resampled`."""
 
     def adds(self, evidence: pd.DataFrame) -> pd.DataFrame:
         """What each piece adds to the offset of each row."""
@@ -51,11 +62,16 @@ class Score(NamedTuple):
         """log(L0 / right L0) of each row, as far as the evidence tells."""
         return self.base + self.adds(evidence).sum(axis=1).to_numpy()
 
+    def of_draws(self, evidence: pd.DataFrame) -> Floats:
+        """[draws, rows]: `offsets` by each draw of the toys. Where they differ, the toys do not settle the matter."""
+        adds = [piece.of_draws(evidence[name].to_numpy(float)) for name, piece in self.pieces.items()]
+        return np.array(self.bases)[:, None] + np.sum(adds, axis=0)
+
     @classmethod
     def of(cls, document: dict[str, Any]) -> Self:
         """The score from its part of `rule.json`."""
         pieces = {name: Piece(**piece) for name, piece in document["pieces"].items()}
-        return cls(document["base"], pieces, document["error"])
+        return cls(document["base"], pieces, document["error"], document["bases"])
 
     @property
     def document(self) -> dict[str, Any]:
@@ -65,8 +81,11 @@ class Score(NamedTuple):
 
 NEAR = 0.35
 """In the estimate of a sweep an SAE whose offset is o weighs exp(−(o / NEAR)² / 2)."""
-LEAST_SPREAD = 0.05
-"""Spread, in log L0, below which the SAEs of a sweep do not differ in earnest."""
+LEAST_SPREAD, LEAST_ALONE = 0.03, 0.3
+"""Spread, in log L0, below which the SAEs of a sweep, or the draws of the toys, do not differ in earnest; and that of
+an SAE alone."""
+OF_DRAWS = 5.0
+"""Weight of the spread of the draws of the toys beside that of the SAEs."""
 
 
 class Estimate(NamedTuple):
@@ -75,14 +94,28 @@ class Estimate(NamedTuple):
     log_l0: float
     """The mean of log L0 − offset over its SAEs, in which those near the right L0 weigh most."""
     scale: float
-    """√(spread² + LEAST_SPREAD²), with the weighted standard deviation of what the SAEs name."""
+    """√(spread² + (OF_DRAWS · spread of draws)² + LEAST_SPREAD²), where the spreads are the standard deviations of what
+    the SAEs name, weighted, and of what the draws of the toys name."""
 
 
-def estimate(log_l0: Floats, offsets: Floats) -> Estimate:
-    """The right L0 by a sweep's log L0s and the offset of each."""
+def estimate(score: Score, evidence: pd.DataFrame) -> Estimate:
+    """The right log L0 by the evidence of a sweep's SAEs."""
+    log_l0 = evidence["log_l0"].to_numpy(float)
+    mean, spread = _weighted(log_l0, score.offsets(evidence))
+    of_draws = np.std([_weighted(log_l0, offsets)[0] for offsets in score.of_draws(evidence)])
+    return Estimate(mean, float(np.sqrt(spread**2 + (OF_DRAWS * of_draws) ** 2 + LEAST_SPREAD**2)))
+
+
+def alone_scales(score: Score, evidence: pd.DataFrame) -> Floats:
+    """√((OF_DRAWS · spread of draws)² + LEAST_ALONE²) of the offset of each SAE by itself."""
+    return np.hypot(OF_DRAWS * score.of_draws(evidence).std(axis=0), LEAST_ALONE)
+
+
+def _weighted(log_l0: Floats, offsets: Floats) -> tuple[float, float]:
+    """The mean of what SAEs name, and its standard deviation."""
     weights, named = np.exp(-((offsets / NEAR) ** 2) / 2) + 1e-9, log_l0 - offsets
     mean = float(np.average(named, weights=weights))
-    return Estimate(mean, float(np.hypot(np.sqrt(np.average((named - mean) ** 2, weights=weights)), LEAST_SPREAD)))
+    return mean, float(np.sqrt(np.average((named - mean) ** 2, weights=weights)))
 
 
 def load_rule() -> dict[str, Any]:

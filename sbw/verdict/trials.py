@@ -12,7 +12,7 @@ from sbw.files import column, load_table
 from sbw.params.validation import Validation
 from sbw.verdict.evidence import best_n, s_n_rows, sensitivity, width_rows
 from sbw.verdict.fitting import RANGES, Swept, fit, swept
-from sbw.verdict.offsets import Floats, Score, estimate
+from sbw.verdict.offsets import Floats, Score, alone_scales, estimate
 from sbw.verdict.pieces import ALONE, SWEPT
 from sbw.verdict.recommendation import INTERVAL_COLUMNS
 from sbw.verdict.rule import curve_of, knee, right_l0
@@ -82,7 +82,7 @@ def _tried(trial: Trial, best: Score) -> Iterator[dict[str, Any]]:
     log_l0, (verdict, _) = one.evidence["log_l0"].to_numpy(), weighed(one.evidence)
     named = {"verdict": np.nan if verdict.l0 is None else np.log(verdict.l0)}
     named |= {method: name(trial) for method, name in _SINGLE.items()}
-    named["best"] = estimate(log_l0, best.offsets(one.evidence)).log_l0
+    named["best"] = estimate(best, one.evidence).log_l0
     for method, log_named in named.items():
         nearest = np.nan if np.isnan(log_named) else one.mcc[np.argmin(np.abs(log_l0 - log_named))]
         ends = verdict.row if method == "verdict" else dict.fromkeys(("low", "high", "level"))
@@ -133,14 +133,15 @@ def alone_scores(sweeps: list[Swept], rule: Score) -> dict[str, float]:
     """How often an SAE alone is found too low or too high where it is, of those off by a quarter or more."""
     offset = np.concatenate([rule.offsets(one.evidence) for one in sweeps])
     truth = np.concatenate([one.evidence["log_l0"] - one.truth for one in sweeps])
-    off, named = np.abs(truth) >= OFF, np.abs(offset) > rule.error
+    half = rule.error * np.concatenate([alone_scales(rule, one.evidence) for one in sweeps])
+    off, named = np.abs(truth) >= OFF, np.abs(offset) > half
     right = np.sign(offset) == np.sign(truth)
     coherence = np.concatenate([one.evidence["coherence_over_null"] for one in sweeps])
     return {
         "saes": int(off.sum()),
         "named": named[off].mean(),
         "right": right[off & named].mean(),
-        "covered": (np.abs(offset - truth) <= rule.error).mean(),
+        "covered": (np.abs(offset - truth) <= half).mean(),
         "named_by_coherence": (np.abs(coherence) > 2)[off].mean(),
         "right_by_coherence": (np.sign(-coherence) == np.sign(truth))[off & (np.abs(coherence) > 2)].mean(),
     }

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sbw.verdict.offsets import Score, estimate, load_rule
+from sbw.verdict.offsets import Score, alone_scales, estimate, load_rule
 from sbw.verdict.pieces import ALONE, SWEPT
 from sbw.verdict.rule import LEAST_L0S, Verdict, in_words
 
@@ -47,7 +47,7 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     score, alone = (Score.of(rule[kind]) for kind in ("sweep", "alone"))
     log_l0, by_itself = evidence["log_l0"].to_numpy(), alone.offsets(evidence)
     adds = score.adds(evidence)
-    found = estimate(log_l0, score.base + adds.sum(axis=1).to_numpy())
+    found = estimate(score, evidence)
     half = score.error * found.scale
     l0, low, high = (math.exp(found.log_l0 + shift) for shift in (0, -half, half))
     swept = f"the swept L0 {math.exp(log_l0[0]):.3g} to {math.exp(log_l0[-1]):.3g}"
@@ -70,10 +70,11 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
 def diagnosed(evidence: pd.DataFrame) -> list[Diagnosis]:
     """What each SAE shows alone, from its pieces of ALONE."""
     score = Score.of(load_rule()["alone"])
+    halves = score.error * alone_scales(score, evidence)
     missing = evidence[list(score.pieces)].isna().any(axis=1)
     return [
-        Diagnosis(_side(offset, score.error, unknown), math.exp(offset - score.error), math.exp(offset + score.error))
-        for offset, unknown in zip(score.offsets(evidence), missing, strict=True)
+        Diagnosis(_side(offset, half, unknown), math.exp(offset - half), math.exp(offset + half))
+        for offset, half, unknown in zip(score.offsets(evidence), halves, missing, strict=True)
     ]
 
 

@@ -3,7 +3,10 @@
 The rule is no output of this stage for DVC: the main pipeline, which reads it, would wait for the whole validation.
 """
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 from sbw.params import Validation
 from sbw.run.outputs import whole, write_json
@@ -20,10 +23,15 @@ def main(params: Validation) -> None:
     rule["fitted_on"]["priors"] = {name: prior and prior.model_dump() for name, prior in priors.items()}
     fitted = rule["fitted_on"]
     with whole(RULE) as shipped, whole(Path("data/metrics/fit.json")) as path:
-        write_json(rule, shipped)
+        shipped.write_text(_compact(rule), encoding="utf-8")
         write_json(fitted, path)
-    print(f"fitted on {fitted['toys']} toys, intervals from {fitted['kept']} others: "
-          f"median |log error| {fitted['median_error']:.3f} on these")  # fmt: skip
+    error = f"median |log error| {fitted['median_error']:.3f} on toys left out"
+    print(f"fitted on {fitted['toys']} toys: {error}")
+
+
+def _compact(rule: dict[str, Any]) -> str:
+    """JSON with each list of numbers on a line of its own."""
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), json.dumps(rule, indent=1)) + "\n"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sbw.verdict.fitting import Swept, swept
-from sbw.verdict.offsets import Piece, Score
+from sbw.verdict.offsets import LEAST_ALONE, Piece, Score
 from sbw.verdict.rule import Verdict
 from sbw.verdict.trials import BEYOND, METHODS, Trial, alone_scores, beyond_scores, scores, tried
 from tests.sbw.verdict.sweeps import RIGHT, coded, projections
@@ -56,7 +56,9 @@ def test_an_sae_alone_counts_where_it_is_off_by_a_quarter() -> None:
         {"log_l0": log_l0, "sign": [-1.0, 0.0, 0.0, 1.0, -1.0], "coherence_over_null": [3, 0, 0, 0, 3]}
     )
     one = Swept("a", "0.3 to 3", math.log(10), evidence, np.ones(5))
-    found = alone_scores([one], Score(0.0, {"sign": Piece([-1.0, 1.0], [-1.0, 1.0])}, 0.5))
+    found = alone_scores(
+        [one], Score(0.0, {"sign": Piece([-1.0, 1.0], [-1.0, 1.0], [[-1.0, 1.0]])}, 0.5 / LEAST_ALONE, [0.0])
+    )
     assert found["saes"] == 3
     assert found["named"] == 1
     assert found["right"] == pytest.approx(2 / 3)

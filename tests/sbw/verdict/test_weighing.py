@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sbw.verdict.offsets import Piece, Score, load_rule
+from sbw.verdict.offsets import Piece, Score, alone_scales, load_rule
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
 from sbw.verdict.recommendation import EVIDENCE, recommend
 from sbw.verdict.weighing import diagnosed, weighed
@@ -35,7 +35,7 @@ def test_the_evidence_has_a_row_per_piece_and_l0() -> None:
 def test_a_sweep_that_ends_before_the_right_l0_says_which_way_to_go(
     least: float, most: float, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_coherence = Score(0.0, {"coherence": Piece([-0.3, 0.45], [1.0, -1.5])}, 0.5).document
+    by_coherence = Score(0.0, {"coherence": Piece([-0.3, 0.45], [1.0, -1.5], [[1.0, -1.5]])}, 0.5, [0.0]).document
     monkeypatch.setattr("sbw.verdict.weighing.load_rule", lambda: {"sweep": by_coherence, "alone": by_coherence})
     part = coded()[coded()["k"].between(least, most)]
     verdict, _ = weighed(pieces_of(part, projections()))
@@ -76,8 +76,9 @@ def test_an_sae_alone_is_too_low_about_right_or_too_high() -> None:
     assert [found[k].side for k in (2.0, 8.0, 14.0)] == ["too low", "about right", "too high"]
     assert found[2.0].high < 1 < found[14.0].low
     assert found[8.0].words == f"about right: {found[8.0].low:.2g} to {found[8.0].high:.2g} times the right L0"
-    ratios = {one.high / one.low for one in found.values()}
-    assert max(ratios) == pytest.approx(min(ratios))
+    score = Score.of(load_rule()["alone"])
+    halves = score.error * alone_scales(score, evidence)
+    assert [math.log(one.high / one.low) / 2 for one in found.values()] == pytest.approx(list(halves))
 
 
 def test_an_sae_with_a_missing_piece_is_inconclusive() -> None:
