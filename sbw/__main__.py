@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from sbw.run.errors import UserError
@@ -70,12 +71,24 @@ def _audit(paths: list[str], out: Path | None, json: bool, **options: Any) -> No
     from sbw.auditing.audit import audit
 
     hub = [path for path in paths if any(letter in path for letter in "*?[") and not Path(path).exists()]
+    if out:
+        _require_folder(out)
     found = audit(*(path for path in paths if path not in hub), hub=hub, **options)
+    print(dumps(found.document, indent=2) if json else found.words)
     if out:
         found.save(out)
-    print(dumps(found.document, indent=2) if json else found.words)
     if found.left_out:
         sys.exit(1)
+
+
+def _require_folder(out: Path) -> None:
+    """Refuse, before any work, a folder that cannot be written to."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UserError(f"--out: {out} cannot be written to: {error.strerror}") from error
 
 
 def _check() -> None:

@@ -20,6 +20,10 @@ Source = Callable[[Decoder], Rows]
 """The activations for an SAE, streamed."""
 
 
+class SourceError(UserError):
+    """What is given for all SAEs cannot be used."""
+
+
 @contextmanager
 def source_of(
     activations: Path | str | None, texts: Path | str | None, model: str | None, hook: str | None, rows: int | None
@@ -33,16 +37,26 @@ def source_of(
         raise UserError("`activations` and `texts` exclude each other")
     if not texts and (model or hook):
         raise UserError("`model` and `hook` are for `texts`, which are missing")
-    if rows is not None and (rows < 1 or not (activations or texts)):
-        raise UserError("`rows` must be at least 1, and needs `activations` or `texts`")
+    if rows is not None and not (activations or texts):
+        raise UserError("`rows` is for `activations` or `texts`, which are missing")
+    if rows is not None and rows < 1:
+        raise UserError(f"`rows` must be at least 1, got {rows}")
     if activations:
         width_of(Path(activations))
-        yield lambda _: read_activations(Path(activations), rows)
+        yield lambda _: _or_none(read_activations(Path(activations), rows))
     elif texts:
         with TemporaryDirectory() as folder:
             yield _Read(Path(texts), model, hook, rows or TOKENS, Path(folder))
     else:
         yield None
+
+
+def _or_none(rows: Rows) -> Rows:
+    """The same, where an error ends the audit of all SAEs."""
+    try:
+        yield from rows
+    except UserError as error:
+        raise SourceError(str(error)) from error
 
 
 class _Read:
@@ -54,7 +68,7 @@ class _Read:
         self.model, self.hook, self.tokens, self.folder = model, hook, tokens, folder
         (folder / "texts").mkdir()
         save_table(texts_of_files(texts), CORPUS, folder / "texts/texts.parquet")
-        self.harvested: dict[tuple[str, str], Path] = {}
+        self.harvested: dict[tuple[str, str], Path | UserError] = {}
 
     def __call__(self, decoder: Decoder) -> Rows:
         model, hook = self.model or decoder.model, self.hook or decoder.hook
@@ -62,8 +76,18 @@ class _Read:
             if not value:
                 raise UserError(f"its files name no {key}: give `{key}`")
         if (model, hook) not in self.harvested:
-            self.harvested[model, hook] = self._harvest(model, hook)
-        return read_activations(self.harvested[model, hook])
+            self.harvested[model, hook] = self._tried(model, hook)
+        found = self.harvested[model, hook]
+        if isinstance(found, UserError):
+            raise found
+        return read_activations(found)
+
+    def _tried(self, model: str, hook: str) -> Path | UserError:
+        """The harvest, or why there is none, which ends the audit where the user named the model and the hook."""
+        try:
+            return self._harvest(model, hook)
+        except UserError as error:
+            return SourceError(str(error)) if self.model and self.hook else error
 
     def _harvest(self, name: str, hook: str) -> Path:
         from sbw.llm.activations import harvest, open_store, tokens_up_to
@@ -72,7 +96,10 @@ class _Read:
 
         print(printable(f"audit: {name} reads texts, at {hook}"), file=sys.stderr)
         place, out = (self.folder / f"{kind}-{len(self.harvested)}" for kind in ("model", "activations"))
-        fetch_model("smollm2" if name == LABEL else name, place)
+        if Path(name).is_dir():
+            place = Path(name)
+        else:
+            fetch_model("smollm2" if name == LABEL else name, place)
         model = load_model(place, "SAETransformerBridge", "auto")
         require_hook(model, hook, "hook")
         opened = partial(open_store, model, self.folder / "texts", hook, CONTEXT, BATCH)

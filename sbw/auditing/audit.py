@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from sbw.auditing.activations import Source, source_of
+from sbw.auditing.activations import Source, SourceError, source_of
 from sbw.auditing.repeated import AGREEMENTS, pairs_of, repeated
 from sbw.auditing.rows import AUDIT, Row, measured_row, row_of
 from sbw.auditing.subjects import Subject, subjects_of
@@ -29,12 +30,12 @@ _SHOWN = {
     "l0": "L0",
     "stated_l0": "stated L0",
     "c_dec_over_null": "c_dec / null",
-    "coherence_pursuit": "coherence",
+    "coherence_pursuit": "κ by pursuit",
     "variance_explained_about_zero": "explained",
     "dead_latents": "dead",
     "dense_latents": "dense",
-    "alone": "right L0, by itself",
 }
+_APART = 1.5
 _PAIRS = {"setting": "k", "sae_a": "seed_a", "sae_b": "seed_b"}
 
 
@@ -57,30 +58,39 @@ class Audit(NamedTuple):
 
     @property
     def shown(self) -> pd.DataFrame:
-        """The SAEs as a table to read, with what was measured of them."""
-        if self.saes["rows"].isna().all():
-            return self.saes[["sae", "l0", "c_dec_over_null"]].rename(columns=_SHOWN)
-        ends = (self.saes["l0"] / self.saes[f"alone_{end}"] for end in ("high", "low"))
-        shown = [f"{side} ({low:.3g} to {high:.3g})" if low > 0 else side
-                 for side, low, high in zip(self.saes["alone"], *ends, strict=True)]  # fmt: skip
-        return self.saes.assign(alone=shown)[list(_SHOWN)].rename(columns=_SHOWN)
+        """The SAEs as a table to read, of text, with what was measured of them."""
+        names = list(_SHOWN) if self.saes["rows"].notna().any() else ["sae", "l0", "c_dec_over_null"]
+        rows = [{_SHOWN[name]: _text(row[name]) for name in names} | _by_itself(row)
+                for row in self.saes.to_dict("records")]  # fmt: skip
+        return pd.DataFrame(rows).fillna("")
+
+    @property
+    def notes(self) -> list[str]:
+        """What to be careful about."""
+        both = self.saes[self.saes["rows"].notna() & self.saes["stated_l0"].notna()]
+        apart = both[np.abs(np.log(both["l0"] / both["stated_l0"])) > np.log(_APART)]
+        if not len(apart):
+            return []
+        share = f"of {len(apart)} of {len(both)} SAEs"
+        question = "Are the activations of the model, hook and scale that they were trained on?"
+        return [f"The measured L0 {share} differs by more than {_APART:g} times from the stated one. {question}"]
 
     @property
     def words(self) -> str:
-        """The SAEs as a table, those left out, then each family's verdicts, one sentence per line."""
-        shown = self.shown.to_string(index=False, na_rep="", float_format="%.4g")
+        """The SAEs as a table, those left out, notes, then each family's verdicts, one sentence per line."""
         left_out = [f"{name}: {cause}" for name, cause in self.left_out.items()]
         if left_out:
             left_out = ["", f"Left out: {len(left_out)}", *left_out]
+        notes = [f"\n{note}" for note in self.notes]
         paragraphs = [f"\n{family}\n{found.words}" for family, found in self.recommendations.items()]
-        return "\n".join([shown, *left_out, *paragraphs])
+        return "\n".join([self.shown.to_string(index=False), *left_out, *notes, *paragraphs])
 
     @property
     def document(self) -> dict[str, Any]:
         """The rows of the SAEs, the verdicts of the families and what was left out, ready for JSON."""
         rows = [{key: None if pd.isna(value) else value for key, value in row.items()}
                 for row in self.saes.to_dict("records")]  # fmt: skip
-        return {"saes": rows, "families": self.verdicts, "left_out": self.left_out}
+        return {"saes": rows, "families": self.verdicts, "left_out": self.left_out, "notes": self.notes}
 
     def save(self, folder: Path | str) -> None:
         """Write saes.parquet, agreements.parquet, evidence.parquet, verdicts.json and a figure and page to a folder.
@@ -88,7 +98,7 @@ class Audit(NamedTuple):
         Raises:
             OSError: a file cannot be written.
         """
-        from sbw.auditing.page import save_page  # imports matplotlib
+        from sbw.auditing.page import save_figures, save_page  # imports matplotlib
 
         each = [found.evidence.assign(family=family) for family, found in self.recommendations.items()]
         evidence = pd.concat([rows for rows in each if len(rows)] or [pd.DataFrame(columns=EVIDENCE_OF.names)])
@@ -99,7 +109,8 @@ class Audit(NamedTuple):
                 save_table(table, schema, path)
         with whole(Path(folder, "verdicts.json")) as path:
             write_json(self.verdicts, path)
-        save_page(self.saes, self.shown, self.recommendations, self.left_out, Path(folder))
+        save_figures(self.saes[~self.saes["sae"].isin(self.left_out)], self.recommendations, Path(folder))
+        save_page(self, Path(folder))
 
 
 def audit(
@@ -148,6 +159,8 @@ def _audited(subjects: Sequence[Subject], source: Source | None, seed: int) -> A
             rows[one.name], prints[one.name] = row_of(one, decoder), normalize(decoder.W_dec[:_COMPARED], dim=1)
             if source:
                 rows[one.name] = measured_row(rows[one.name], files, source(decoder))
+        except SourceError:
+            raise
         except FileNotFoundError as error:
             left_out[one.name] = f"{error.filename}: not found"
         except (UserError, OSError) as error:
@@ -155,12 +168,25 @@ def _audited(subjects: Sequence[Subject], source: Source | None, seed: int) -> A
     if not rows:
         raise UserError("no SAE can be judged; " + "; ".join(f"{name}: {cause}" for name, cause in left_out.items()))
     columns = {name: row.columns for name, row in rows.items()}
-    unknown = {name: _UNKNOWN for name, row in columns.items() if row["l0"] is None}
-    left_out = repeated(columns, prints) | unknown | left_out
+    left_out |= {name: _UNKNOWN for name, row in columns.items() if row["l0"] is None and name not in left_out}
+    left_out |= repeated({name: row for name, row in columns.items() if name not in left_out}, prints)
+    left_out = {one.name: left_out[one.name] for one in subjects if one.name in left_out}
     saes = _table(columns)
     judged = saes[~saes["sae"].isin(left_out)]
     pairs = pairs_of(judged, {one.name: one for one in subjects})
     return Audit(saes, pairs, _recommendations(judged, rows, pairs, seed), left_out)
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _by_itself(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What a measured SAE shows alone: the side of its L0, and the interval of the right one."""
+    if not isinstance(row["alone"], str):
+        return {}
+    ends = f" ({row['l0'] / row['alone_high']:.3g} to {row['l0'] / row['alone_low']:.3g})"
+    return {"right L0, by itself": row["alone"] + (ends if row["alone"] != "inconclusive" else "")}
 
 
 def _table(rows: Mapping[str, dict[str, Any]]) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""The figure and the page of an audit."""
+"""The figures and the page of an audit."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,51 +14,60 @@ from sbw.report.page import page
 from sbw.run.outputs import whole
 from sbw.verdict.recommendation import Recommendation
 
+if TYPE_CHECKING:
+    from sbw.auditing.audit import Audit
+
 TITLE = "Which of these SAEs has the right L0?"
 
 
-def save_page(
-    saes: pd.DataFrame,
-    shown: pd.DataFrame,
-    recommendations: Mapping[str, Recommendation],
-    left_out: Mapping[str, str],
-    folder: Path,
-) -> None:
-    """Write the figures, as SVG and PDF, and the self-contained audit.html, which shows them.
-
-    `audit` is of all families; `evidence_1` and so on are of one each, where it was measured.
+def save_figures(saes: pd.DataFrame, recommendations: Mapping[str, Recommendation], folder: Path) -> None:
+    """Write `audit`, of all families, and `evidence_1` and so on, of each that was measured, as SVG and PDF.
 
     Args:
-        saes: rows of `AUDIT`.
-        shown: the same as a table to read.
+        saes: rows of `AUDIT`, of the SAEs in a verdict.
         recommendations: of each family; without any there is no figure.
-        left_out: why an SAE is in no verdict.
-        folder: where to.
+        folder: where to; figures of an earlier audit are removed.
 
     Raises:
         OSError: a file cannot be written.
     """
-    verdicts = {family: found.verdicts[-1] for family, found in recommendations.items()}
-    measured = {family: found.evidence for family, found in recommendations.items() if len(found.evidence)}
-    evidence = {family: f"evidence_{i}" for i, family in enumerate(measured, start=1)}
+    for old in (*folder.glob("audit.*"), *folder.glob("evidence_*.*")):
+        if old.suffix in (".svg", ".pdf"):
+            old.unlink()
     with styled():
-        figures = {evidence[family]: draw_evidence(of_family) for family, of_family in measured.items()}
+        figures = {name: draw_evidence(recommendations[family].evidence)
+                   for family, name in _names(recommendations).items()}  # fmt: skip
         if recommendations:
-            figures["audit"] = draw(saes, verdicts)
+            figures["audit"] = draw(saes, {family: found.verdicts[-1] for family, found in recommendations.items()})
         for name, figure in figures.items():
             with whole(folder / f"{name}.svg") as svg, whole(folder / f"{name}.pdf") as pdf:
                 save_figure(figure, svg, pdf)
-    cells = [["" if pd.isna(cell) else cell if isinstance(cell, str) else f"{cell:.4g}" for cell in row]
-             for row in shown.itertuples(index=False)]  # fmt: skip
+
+
+def save_page(found: "Audit", folder: Path) -> None:
+    """Write audit.html, which holds the figures in the folder, and needs no other file.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    shown, rows = found.shown, found.saes["rows"]
     text = render(
         "audit.md.jinja",
         title=TITLE,
         header=list(shown.columns),
-        rows=cells,
-        families={family: found.verdicts for family, found in recommendations.items()},
-        evidence=evidence,
-        left_out=left_out,
-        measured=int(saes["rows"].max()) if saes["rows"].notna().any() else None,
+        rows=shown.to_numpy().tolist(),
+        families={family: of_family.verdicts for family, of_family in found.recommendations.items()},
+        evidence=_names(found.recommendations),
+        left_out=found.left_out,
+        notes=found.notes,
+        measured=int(rows.max()) if rows.notna().any() else None,
     )
     with whole(folder / "audit.html") as path:
-        path.write_text(page(text, TITLE, lambda name: (folder / name).read_text(encoding="utf-8")), encoding="utf-8")
+        html = page(text, TITLE, lambda name: (folder / name).read_text(encoding="utf-8"))
+        path.write_text(html, encoding="utf-8")
+
+
+def _names(recommendations: Mapping[str, Recommendation]) -> dict[str, str]:
+    """The name of the evidence's figure, of each family that was measured."""
+    measured = [family for family, found in recommendations.items() if len(found.evidence)]
+    return {family: f"evidence_{i}" for i, family in enumerate(measured, start=1)}

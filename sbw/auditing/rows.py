@@ -38,7 +38,7 @@ AUDIT = pa.schema(
         column("family", pa.string(), "architecture, shape, model and hook: equal for SAEs that can be compared"),
         column("d_in", pa.int64(), "width of the activations"),
         column("d_sae", pa.int64(), "number of latents"),
-        column("zero_rows", pa.int64(), "decoder rows of zeros, which no metric counts"),
+        column("zero_rows", pa.int64(), "decoder rows of zeros, which c_dec does not count"),
         column("setting", pa.float64(), "k, or the L0: equal for SAEs that differ in their seed alone; else null"),
         column("stated_l0", pa.float64(), "L0 of its metadata, else its k or name; null if unknown"),
         column("l0", pa.float64(), "active latents per sample: measured, else stated; null if unknown"),
@@ -48,6 +48,8 @@ AUDIT = pa.schema(
     ]
 )
 """What is measured on activations is null without them."""
+LEAST_ROWS = 1000
+"""Activations below which nothing is said of an SAE."""
 _GRID = 256
 """Values of n at which decoder projections are kept, at most, beside those that a piece of evidence takes."""
 
@@ -70,7 +72,7 @@ def row_of(one: Subject, decoder: Decoder) -> Row:
     h, d_in = decoder.W_dec.shape
     rows = decoder.W_dec[decoder.W_dec.any(dim=1)]
     if len(rows) < 2:
-        raise UserError(f"it has {h} latents, of which {len(rows)} are not zero: c_dec needs two")
+        raise UserError(f"c_dec needs two decoder rows that are not zero, got {len(rows)}")
     setting = decoder.setting or one.l0
     architecture, *context = decoder.family
     c_dec = pairwise_cosine(rows)
@@ -109,9 +111,13 @@ def measured_row(row: Row, files: Files, batches: Iterable[Float[Tensor, "b d"]]
 
 
 def _require_sense(measured: Measured) -> None:
+    if (rows := measured.columns["rows"]) < LEAST_ROWS:
+        raise UserError(f"it can be measured on {LEAST_ROWS:,} activations or more, got {rows}")
     explained = measured.columns["variance_explained_about_zero"]
     if not measured.columns["l0"]:
         raise UserError("no latent is active on these activations")
+    if not np.isfinite(measured.columns["coherence"]):
+        raise UserError("the activations are too large for its arithmetic, in float32")
     if explained <= 0:
         raise UserError(
             f"its error on these activations is {1 - explained:.3g} times their square: are they of the model, hook "

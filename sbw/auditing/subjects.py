@@ -1,5 +1,6 @@
 """The SAEs of an audit: those in folders, and those that patterns choose from SAELens's directory."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,4 +38,15 @@ def subjects_of(folders: Sequence[Path], hub: Sequence[str]) -> list[Subject]:
         listed = in_directory(hub)
         announce(listed)
         subjects += [Subject(one.name, one.l0, one.files) for one in listed]
-    return subjects
+    return _numbered(subjects)
+
+
+def _numbered(subjects: list[Subject]) -> list[Subject]:
+    """The same with a number behind a name that others have too, as one does that lacks its middle."""
+    seen = Counter[str]()
+    found = []
+    for one in subjects:
+        seen[one.name] += 1
+        count = seen[one.name]
+        found.append(one._replace(name=f"{one.name} ({count})") if count > 1 else one)
+    return found

@@ -42,6 +42,8 @@ def draw(evidence: pd.DataFrame) -> Figure:
 
 
 def _edges(l0: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
-    """Halfway between the L0s, in the logarithm."""
+    """Halfway between the L0s, in the logarithm; a tenth around a single one."""
+    if len(l0) == 1:
+        return np.array([l0[0] / 1.1, l0[0] * 1.1])
     middle = np.sqrt(l0[1:] * l0[:-1])
     return np.concatenate([[l0[0] ** 2 / middle[0]], middle, [l0[-1] ** 2 / middle[-1]]])

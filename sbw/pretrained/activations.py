@@ -45,10 +45,11 @@ def read_activations(path: Path, rows: int | None = None, chunk: int = 4096) -> 
     """
     first, width, left = path, None, rows
     for shard in _shards(path) if rows != 0 else []:
-        for x in _finite(shard, chunk):
+        for x in _read(shard, chunk):
             first, width = (shard, x.shape[1]) if width is None else (first, width)
             if x.shape[1] != width:
                 raise UserError(f"{shard} must hold activations of width {width}, as {first} does, got {x.shape[1]}")
+            require_finite({"activations": x[:left]}, shard)
             yield x[:left]
             left = None if left is None else left - len(x)
             if left is not None and left <= 0:
@@ -80,12 +81,10 @@ def _shards(path: Path) -> list[Path]:
     return sorted(shards, key=lambda each: numbers_as_numbers(each.name))
 
 
-def _finite(shard: Path, chunk: int) -> Rows:
+def _read(shard: Path, chunk: int) -> Rows:
     with reading(shard, f"{shard.suffix} file of activations"):
         refuse_pointer(shard)
-        for x in _READERS[shard.suffix](shard, chunk):
-            require_finite({"activations": x}, shard)
-            yield x
+        yield from _READERS[shard.suffix](shard, chunk)
 
 
 def _safetensors(path: Path, chunk: int) -> Rows:

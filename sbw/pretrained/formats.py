@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,8 +41,8 @@ FORMATS = [
     Format("Gemma Scope 2", "params.safetensors", "config.json", True),
     Format("Llama Scope", "final.safetensors", "../hyperparams.json", False),
     Format("Qwen-Scope", "*.sae.pt", None, False),
-    Format("a .pt file, as of OpenAI or Goodfire,", "*.pt", None, False),
-    Format("a .pth file, as of Goodfire,", "*.pth", None, False),
+    Format("OpenAI or Goodfire (.pt)", "*.pt", None, False),
+    Format("Goodfire (.pth)", "*.pth", None, False),
 ]
 """In the order in which they are looked for."""
 
@@ -108,7 +109,7 @@ def read_files(weights: Path) -> Files:
         tensors, config = _tensors(weights), {}
     if form.config:
         with reading(weights.parent / form.config, "config"):
-            config = flat(json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig")))
+            config = flat(_mapping(json.loads((weights.parent / form.config).read_text(encoding="utf-8-sig"))))
     return Files(weights, form, tensors, config)
 
 
@@ -148,8 +149,19 @@ def _tensors(weights: Path) -> dict[str, Any]:
         case ".npz":
             with np.load(weights, allow_pickle=False) as arrays:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    loaded = torch.load(weights, map_location="cpu", weights_only=True)
+    try:
+        loaded = _mapping(torch.load(weights, map_location="cpu", weights_only=True))
+    except UnpicklingError as error:
+        if "Unsupported global" not in str(error):
+            raise
+        raise UserError(f"{weights} holds more than tensors, and only these are read") from None
     return dict(loaded.get("state_dict", loaded))
+
+
+def _mapping(loaded: Any) -> Mapping[str, Any]:
+    if not isinstance(loaded, Mapping):
+        raise TypeError(f"it must hold values by name, got {type(loaded).__name__}")
+    return loaded
 
 
 def decoder_of(files: Files) -> Float[Tensor, "h d"]:
@@ -160,9 +172,10 @@ def decoder_of(files: Files) -> Float[Tensor, "h d"]:
     """
     weights, form, tensors, _ = files
     W_dec = first_of(tensors, DECODERS)
-    if W_dec is None or W_dec.dim() != 2:
+    if not isinstance(W_dec, Tensor) or W_dec.dim() != 2:
         raise UserError(f"{weights} has no decoder, a matrix named {', '.join(DECODERS)}; it has {names_of(tensors)}")
-    biases = {len(tensors[name]) for name in DECODER_BIASES if name in tensors and tensors[name].dim() == 1}
+    named = [tensors[name] for name in DECODER_BIASES if isinstance(tensors.get(name), Tensor)]
+    biases = {len(bias) for bias in named if bias.dim() == 1}
     by_latents = form.by_latents or (form.library == "dictionary_learning" and "W_dec" in tensors)
     if W_dec.shape[0] != W_dec.shape[1] and biases & set(W_dec.shape):
         by_latents = W_dec.shape[1] in biases

@@ -25,13 +25,16 @@ class Found(NamedTuple):
 def find(folder: Path) -> list[Found]:
     """The SAEs in a folder, at any depth and through links, ordered by name, with numbers in names as numbers.
 
-    Hidden folders, such as those of a run that was cut off, are passed over; what leads in a circle is followed once.
+    Hidden folders, such as those of a run that was cut off, are passed over; what leads in a circle is followed once. A
+    file of weights is the one SAE in it.
 
     Raises:
         FileNotFoundError, UserError: the folder, or an SAE in it, is not found.
     """
     if not folder.exists():
         raise not_found(folder)
+    if folder.is_file() and format_of(folder):
+        return [Found(plain(folder.parent.name or folder.name), folder, stated_l0(str(folder)))]
     weights = [path for here in _folders(folder) for path in _weights(here)]
     if not weights:
         known = ", ".join(dict.fromkeys(each.weights for each in FORMATS))
@@ -44,10 +47,15 @@ def _folders(folder: Path) -> Iterator[Path]:
     seen: set[str] = set()
     for here, below, _ in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
-        below[:] = [] if real in seen else [name for name in below if not name.startswith(".")]
+        below[:] = [] if real in seen else [name for name in below if not _passed_over(Path(here), name)]
         if real not in seen:
             yield Path(here)
         seen.add(real)
+
+
+def _passed_over(folder: Path, name: str) -> bool:
+    """Whether a folder is hidden, or holds the checkpoints of a trainer of dictionary_learning that has finished."""
+    return name.startswith(".") or (name == "checkpoints" and (folder / "ae.pt").is_file())
 
 
 def _weights(folder: Path) -> list[Path]:

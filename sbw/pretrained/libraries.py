@@ -144,7 +144,7 @@ HOW: dict[str, Callable[[Files], How]] = {
     "Gemma Scope 2": _gemma_scope,
     "Llama Scope": _openmoss,
     "Qwen-Scope": _qwen_scope,
-    **dict.fromkeys(("a .pt file, as of OpenAI or Goodfire,", "a .pth file, as of Goodfire,"), _of_pt),
+    **dict.fromkeys(("OpenAI or Goodfire (.pt)", "Goodfire (.pth)"), _of_pt),
 }
 
 

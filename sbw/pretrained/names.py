@@ -12,9 +12,9 @@ _L0 = re.compile(
 
 
 def plain(name: str) -> str:
-    """A name from outside, safe to keep and show: unprintable characters are escaped, a long name is cut."""
-    shown = repr(name)[1:-1]
-    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
+    """A name from outside, safe to keep and show: unprintable characters are escaped, a long name lacks its middle."""
+    shown, half = repr(name)[1:-1], LONGEST_NAME // 2
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: half - 1]}…{shown[-half:]}"
 
 
 def stated_l0(name: str) -> float | None:

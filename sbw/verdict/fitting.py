@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sbw.verdict.offsets import Floats, Piece, Score, alone_scales, estimate
+from sbw.verdict.offsets import Piece, Score, alone_scales, estimate
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
-from sbw.verdict.rule import INTERVAL, LEAST_L0S
+from sbw.verdict.rule import INTERVAL, LEAST_L0S, Floats
 
 KNOTS = 5
 """Knots of each f_j: the quantiles 0.02 … 0.98 of its evidence, evenly spaced."""

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from sbw.verdict.rule import Floats
 
 RULE = Path(__file__).with_name("rule.json")
 """The fitted rule: a score for an SAE in a sweep, one for an SAE alone, and what they were fitted on."""
-
-Floats = NDArray[np.floating[Any]]
 
 
 class Piece(NamedTuple):

@@ -1,16 +1,11 @@
 """Pieces of evidence on whether the L0 of each SAE of a sweep is too low or too high."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sbw.metrics.geometry import null_pairwise_cosine
 from sbw.verdict.evidence import sigma_of
-from sbw.verdict.rule import knee
-
-Floats = NDArray[np.floating[Any]]
+from sbw.verdict.rule import Floats, knee
 
 ALONE = {
     "coherence": "coherence",

@@ -17,7 +17,9 @@ TOLERANCE = 0.02
 DRAWS = 1000
 """Bootstrap draws."""
 LEAST_L0S = 3
-"""L0s that a verdict needs."""
+"""Different L0s that a verdict needs."""
+SAME = 0.02
+"""L0s that differ by less than this, in log L0, count as one."""
 INTERVAL = 0.9
 """Level of every interval: the share of draws within it."""
 
@@ -87,7 +89,7 @@ def judge(metric: str, rows: Rows, seed: int) -> Verdict:
     the first point on the floor, since the curve between its points is unknown.
     """
     curve = curve_of(rows)
-    place = _place(curve.y)
+    place = _place(curve.y) if different_l0s(curve.x) >= LEAST_L0S else _Place("inconclusive")
     shares = np.random.default_rng(seed).random(DRAWS)
     draws = np.array([_drawn(curve.x, y, share) for y, share in zip(drawn_means(curve, seed), shares, strict=True)])
     if place.kind in ("minimum", "elbow") and np.isnan(draws).mean() > 0.5:
@@ -159,6 +161,11 @@ def right_l0(curve: Curve) -> tuple[float, float]:
     return _hinge(curve.x, curve.y, place.cell), curve.settings[place.cell + 1]
 
 
+def different_l0s(log_l0: Floats) -> int:
+    """How many L0s differ by more than SAME from the next lower one."""
+    return int((np.diff(np.sort(log_l0), prepend=-np.inf) > SAME).sum())
+
+
 def knee(l0: Floats, explained: Floats) -> float:
     """The common practice: the L0 at the knee of the variance explained.
 
@@ -220,8 +227,8 @@ def _beyond(curve: Curve, place: _Place) -> str:
 
 
 def _why(curve: Curve) -> str:
-    if len(curve.y) < LEAST_L0S:
-        return f"needs at least {LEAST_L0S} L0s, got {len(curve.y)}"
+    if different_l0s(curve.x) < LEAST_L0S:
+        return f"needs at least {LEAST_L0S} different L0s, got {different_l0s(curve.x)}"
     if np.ptp(curve.y) <= TOLERANCE:
         return f"is the same at all {_swept(curve)}"
     return "has another verdict in most draws of the seeds than in their mean"

@@ -12,10 +12,10 @@ from sbw.files import column, load_table
 from sbw.params.validation import Validation
 from sbw.verdict.evidence import best_n, s_n_rows, sensitivity, width_rows
 from sbw.verdict.fitting import RANGES, Swept, fit, swept
-from sbw.verdict.offsets import Floats, Score, alone_scales, estimate
+from sbw.verdict.offsets import Score, alone_scales, estimate
 from sbw.verdict.pieces import ALONE, SWEPT
 from sbw.verdict.recommendation import INTERVAL_COLUMNS
-from sbw.verdict.rule import curve_of, knee, right_l0
+from sbw.verdict.rule import Floats, curve_of, knee, right_l0
 from sbw.verdict.weighing import weighed
 
 MEASURED = Path("data/validation/measured")

@@ -5,17 +5,19 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sbw.verdict.offsets import Score, alone_scales, estimate, load_rule
 from sbw.verdict.pieces import ALONE, SWEPT
-from sbw.verdict.rule import LEAST_L0S, Verdict, in_words
+from sbw.verdict.rule import LEAST_L0S, Floats, Verdict, different_l0s, in_words
 
 WIDEST = 4.0
 """Ratio of an interval's ends above which a sweep is inconclusive."""
 SPEAKS = math.log(1.1)
 """What a piece of evidence adds to the offset, from which it is said to speak for another L0."""
-EDGE = 0.15
-"""The right L0 is beyond a sweep of which each SAE, by itself, has an offset beyond this, all on one side."""
+EDGE = 0.1
+"""The right L0 is beyond a sweep of which each SAE, by itself, has an offset beyond this, all on one side, or if the
+estimate is."""
 _MOST_NAMED = 3
 
 Side = Literal["too low", "about right", "too high", "inconclusive"]
@@ -52,11 +54,13 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     l0, low, high = (math.exp(found.log_l0 + shift) for shift in (0, -half, half))
     swept = f"the swept L0 {math.exp(log_l0[0]):.3g} to {math.exp(log_l0[-1]):.3g}"
     named: dict[str, Any] = {"kind": "inconclusive", "l0": None, "low": None, "high": None}
-    if len(log_l0) < LEAST_L0S:
-        words = f"inconclusive: a sweep needs at least {LEAST_L0S} L0s, got {len(log_l0)}."
-    elif by_itself.min() > EDGE or by_itself.max() < -EDGE:
+    whole = different_l0s(log_l0[~_lacking(evidence, alone)])
+    side = _side_of(log_l0, by_itself, found.log_l0)
+    if whole < LEAST_L0S:
+        words = f"inconclusive: a sweep needs at least {LEAST_L0S} different L0s with all evidence, got {whole}."
+    elif side:
         named["kind"] = "edge"
-        words = f"edge: the right L0 is {'below' if by_itself[0] > 0 else 'above'} {swept}: extend the sweep that way."
+        words = f"edge: the right L0 is {side} {swept}: extend the sweep that way."
     elif high / low > WIDEST:
         words = f"inconclusive: the SAEs of {swept} disagree, on L0s from {low:.3g} to {high:.3g}."
     else:
@@ -71,11 +75,22 @@ def diagnosed(evidence: pd.DataFrame) -> list[Diagnosis]:
     """What each SAE shows alone, from its pieces of ALONE."""
     score = Score.of(load_rule()["alone"])
     halves = score.error * alone_scales(score, evidence)
-    missing = evidence[list(score.pieces)].isna().any(axis=1)
     return [
         Diagnosis(_side(offset, half, unknown), math.exp(offset - half), math.exp(offset + half))
-        for offset, half, unknown in zip(score.offsets(evidence), halves, missing, strict=True)
+        for offset, half, unknown in zip(score.offsets(evidence), halves, _lacking(evidence, score), strict=True)
     ]
+
+
+def _side_of(log_l0: Floats, by_itself: Floats, estimated: float) -> str:
+    """On which side of the sweep the right L0 is; nothing if it is within."""
+    if by_itself.min() > EDGE or estimated < log_l0[0]:
+        return "below"
+    return "above" if by_itself.max() < -EDGE or estimated > log_l0[-1] else ""
+
+
+def _lacking(evidence: pd.DataFrame, alone: Score) -> NDArray[np.bool_]:
+    """Of which SAEs a piece is missing that each has by itself."""
+    return evidence[list(alone.pieces)].isna().any(axis=1).to_numpy()
 
 
 def _side(offset: float, error: float, unknown: bool) -> Side:
@@ -93,7 +108,7 @@ def _who_speaks(adds: "pd.Series[float]") -> str:
         for which, speaking in (("higher", higher), ("lower", lower))
         if len(speaking)
     ]
-    return f"What speaks against it: {'; '.join(said)}." if said else "All pieces of evidence agree."
+    return f"What speaks against it: {'; '.join(said)}." if said else "No piece of evidence speaks strongly against it."
 
 
 def _beyond(latents: float, l0: float, fitted_on: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ def test_an_audit_of_ones_own_saes_is_one_command(reproduced: Clone, tmp_path: P
     output = reproduced.dvc("exp", "run", "audit", "-S", f'audit.folder="{mine}"')
     assert stages_run(output) == {"audit_folder", "audit"}
     assert "low/k=9/seed=0 " in output
-    assert "batchtopk, 100 -> 50 latents\ninconclusive: c_dec needs at least 3 L0s, got 2." in output
+    assert "batchtopk, 100 -> 50 latents\ninconclusive: c_dec needs at least 3 different L0s, got 2." in output
     assert len(load_table(reproduced.root / "data/metrics/audit/saes.parquet")) == 4
 
 

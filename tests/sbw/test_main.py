@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_an_audit_prints_one_row_per_sae_and_a_verdict_and_writes_tables(folder: Path) -> None:
     printed = sbw(folder, "audit", "mine", "--out", "out").stdout.splitlines()
-    assert printed[0].split() == ["sae", "l0", "c_dec", "c_dec_over_null"]
+    assert printed[0].split() == ["SAE", "L0", "c_dec", "/", "null"]
     assert [line.split()[:2] for line in printed[1:4]] == [["k=3", "3"], ["k=4", "4"], ["k=5", "5"]]
     assert printed[4:6] == ["", "batchtopk, 16 -> 8 latents"]
     assert "c_dec" in printed[6]

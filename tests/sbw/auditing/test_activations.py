@@ -81,14 +81,16 @@ def test_the_l0_is_measured_and_each_sae_is_diagnosed(found: Audit) -> None:
 def test_an_sae_whose_l0_nobody_states_is_measured(folder: Path, tmp_path: Path) -> None:
     sae = initial_jumprelu_sae(1.0, bandwidth=2.0, initial_threshold=0.1, warm_up_steps=0, d_in=D, d_sae=H, seed=0)
     save_sae(sae, tmp_path / "saes/first")
-    row = audit(tmp_path / "saes", activations=folder / "x.npy", rows=500).saes.iloc[0]
+    row = audit(tmp_path / "saes", activations=folder / "x.npy", rows=1500).saes.iloc[0]
     assert pd.isna(row["stated_l0"])
     assert row["setting"] == row["l0"] > 0
-    assert row["rows"] == 500
+    assert row["rows"] == 1500
 
 
 def test_activations_of_something_else_leave_an_sae_out_with_the_cause(folder: Path, tmp_path: Path, x: Tensor) -> None:
-    for name, other in {"wide": torch.ones(50, D + 1), "large": -40 * x, "nan": x * float("nan")}.items():
+    nan = x.clone()
+    nan[1500] = torch.nan
+    for name, other in {"wide": torch.ones(1500, D + 1), "large": -40 * x, "nan": nan, "huge": x * 1e30}.items():
         np.save(tmp_path / f"{name}.npy", other.numpy())
     causes = [
         set(audit(folder / "saes", activations=tmp_path / f"{name}.npy").left_out.values())
@@ -96,8 +98,44 @@ def test_activations_of_something_else_leave_an_sae_out_with_the_cause(folder: P
     ]
     assert causes[0] == {f"the activations have a width of {D + 1}, but the SAE reads {D}"}
     assert all("are they of the model, hook and scale" in cause for cause in causes[1])
+    assert set(audit(folder / "saes", activations=tmp_path / "huge.npy").left_out.values()) == {
+        "the activations are too large for its arithmetic, in float32"
+    }
     with pytest.raises(UserError, match=r"nan\.npy holds NaN or Inf"):
         audit(folder / "saes", activations=tmp_path / "nan.npy")
+    assert not audit(folder / "saes", activations=tmp_path / "nan.npy", rows=1499).left_out
+
+
+def test_a_few_activations_say_nothing(folder: Path) -> None:
+    few = audit(folder / "saes", activations=folder / "x.npy", rows=999).left_out
+    assert set(few.values()) == {"it can be measured on 1,000 activations or more, got 999"}
+
+
+def test_a_measured_l0_far_from_the_stated_one_is_a_caution(folder: Path, tmp_path: Path) -> None:
+    for k, stated in ((4, 4.0), (6, 60.0)):
+        sae = load_sae(folder / f"saes/k{k}")
+        sae.cfg.metadata.l0 = stated
+        sae.save_model(tmp_path / f"saes/k{k}")
+    found = audit(tmp_path / "saes", activations=folder / "x.npy")
+    (note,) = found.notes
+    assert note.startswith("The measured L0 of 1 of 2 SAEs differs by more than 1.5 times from the stated one.")
+    assert f"\n\n{note}\n" in found.words
+
+
+@pytest.mark.parametrize("ks", [(4,), (4, 4)])
+def test_saes_of_one_l0_are_saved_and_inconclusive(folder: Path, tmp_path: Path, ks: tuple[int, ...]) -> None:
+    for i, k in enumerate(ks):
+        sae = load_sae(folder / f"saes/k{k}")
+        sae.W_dec.data += 0.01 * i * torch.randn(H, D, generator=seeded(i))
+        sae.cfg.metadata.l0 = k + i
+        sae.save_model(tmp_path / f"saes/{i}")
+    found = audit(tmp_path / "saes", activations=folder / "x.npy")
+    (family,) = found.recommendations.values()
+    assert {verdict.kind for verdict in family.verdicts} == {"inconclusive"}
+    found.save(tmp_path / "out")
+    assert (tmp_path / "out/evidence_1.svg").exists()
+    audit(tmp_path / "saes").save(tmp_path / "out")
+    assert not (tmp_path / "out/evidence_1.svg").exists(), "of an earlier audit"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +143,7 @@ def test_activations_of_something_else_leave_an_sae_out_with_the_cause(folder: P
     [
         ({"activations": "x.npy", "texts": "texts"}, "exclude each other"),
         ({"model": "smollm2"}, "`model` and `hook` are for `texts`"),
-        ({"rows": 5}, "`rows` must be at least 1, and needs"),
+        ({"rows": 5}, "`rows` is for `activations` or `texts`"),
         ({"activations": "x.npy", "rows": 0}, "`rows` must be at least 1"),
     ],
 )

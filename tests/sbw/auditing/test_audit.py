@@ -68,7 +68,7 @@ def test_a_measured_l0_goes_before_the_k_and_seeds_of_a_k_are_still_compared(fol
 def test_each_family_has_a_verdict_of_its_own_in_words_document_and_files(folder: Path, tmp_path: Path) -> None:
     save_sae(initial_sae(3, 16, 12, 0), folder / "wide")
     found = audit(str(folder))
-    few = "inconclusive: c_dec needs at least 3 L0s, got"
+    few = "inconclusive: c_dec needs at least 3 different L0s, got"
     assert found.verdicts["batchtopk, 16 -> 8 latents"]["words"] == f"{few} 2."
     assert f"\n\nbatchtopk, 16 -> 12 latents\n{few} 1.\n\nbatchtopk, 16 -> 8 latents\n{few} 2.\n" in found.words
     assert json.loads(json.dumps(found.document))["saes"][0]["sae"] == "k3/seed0"
@@ -101,8 +101,8 @@ def test_an_odd_sae_is_named_and_the_others_are_judged(folder: Path) -> None:
     found = audit(folder)
     assert found.saes["sae"].tolist() == ["k3/seed0", "k5/seed0", "k5/seed1"]
     assert "k3/seed1/sae_weights.safetensors is not a readable file of weights" in found.left_out["k3/seed1"]
-    assert found.left_out["one"] == "it has 1 latents, of which 1 are not zero: c_dec needs two"
-    with pytest.raises(UserError, match=r"^no SAE can be judged; one: it has 1 latents"):
+    assert found.left_out["one"] == "c_dec needs two decoder rows that are not zero, got 1"
+    with pytest.raises(UserError, match=r"^no SAE can be judged; one: c_dec needs two"):
         audit(folder / "one")
 
 
@@ -116,6 +116,54 @@ def test_copies_and_checkpoints_are_no_seeds(folder: Path) -> None:
     assert found.left_out["k3/seed0 (copy)"] == "a copy of k3/seed0"
     assert found.left_out["k3/seed0"].startswith("of the same run as k3/step_2000")
     assert len(found.agreements) == 2
+
+
+def test_an_sae_that_is_left_out_displaces_no_other_of_its_run(folder: Path) -> None:
+    sae = initial_sae(3, 16, 8, 0)
+    sae.W_dec.data += 0.002
+    save_sae(sae, folder / "k3/seed0_later")
+    assert "k3/seed0" in audit(folder).left_out
+    sae.b_enc.data[0] = torch.nan
+    save_file(
+        {name: value.data for name, value in sae.named_parameters()}, folder / "k3/seed0_later/sae_weights.safetensors"
+    )
+    x = torch.randn(1000, 16, generator=seeded(0))
+    save_file({"x": x}, folder.parent / "x.safetensors")
+    left_out = audit(folder, activations=folder.parent / "x.safetensors").left_out
+    assert "k3/seed0_later" in left_out
+    assert "of the same run" not in left_out.get("k3/seed0", "")
+
+
+def test_saes_whose_long_names_are_cut_alike_are_all_there(tmp_path: Path) -> None:
+    for end in ("a", "b"):
+        save_sae(initial_sae(3, 16, 8, ord(end)), tmp_path / "/".join(["f" * 60] * 2 + ["g" * 60 + end + "g" * 99]))
+    assert audit(tmp_path).saes["sae"].nunique() == 2
+
+
+def test_a_file_of_weights_is_its_sae_and_checkpoints_beside_a_finished_trainer_are_none(folder: Path) -> None:
+    weights = folder / "k3/seed0/sae_weights.safetensors"
+    assert audit(weights).saes["sae"].tolist() == ["seed0"]
+    state = {"encoder.weight": torch.eye(8, 16), "decoder.weight": torch.eye(16, 8), "b_dec": torch.zeros(16)}
+    for place in ("trainer_0", "trainer_0/checkpoints"):
+        (folder / place).mkdir()
+        torch.save(state, folder / place / ("ae.pt" if place == "trainer_0" else "ae_1000.pt"))
+    (folder / "trainer_0/config.json").write_text('{"trainer": {"k": 5}}')
+    assert [name for name in audit(folder).saes["sae"] if "trainer" in name] == ["trainer_0"]
+
+
+@pytest.mark.parametrize(
+    ("held", "cause"),
+    [
+        ({"W_dec": [1, 2]}, "has no decoder"),
+        ([1, 2], "it must hold values by name, got list"),
+        ({"W_dec": torch.ones(3, 4), "b_dec": 3}, "its L0 is not known"),
+    ],
+)
+def test_a_file_that_holds_something_odd_is_named(folder: Path, held: object, cause: str) -> None:
+    torch.save(held, folder / "odd.pt")
+    found = audit(folder)
+    assert [name for name, why in found.left_out.items() if cause in why] == ["odd.pt"]
+    assert len(found.verdicts) == 1
 
 
 def test_rows_of_zeros_are_counted_and_left_out_of_c_dec(folder: Path) -> None:

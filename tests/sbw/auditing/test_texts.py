@@ -39,15 +39,25 @@ def test_saes_are_measured_on_what_their_model_makes_of_texts(folder: Path, caps
 
 
 def test_rows_limit_the_tokens_and_a_hook_can_be_named(folder: Path) -> None:
-    options = {"texts": folder / "texts", "model": str(folder / "model"), "rows": 300}
+    options = {"texts": folder / "texts", "model": str(folder / "model"), "rows": 1100}
     one, other = (audit(folder / "saes/0.3", **options, hook=hook) for hook in (HOOK, "blocks.1.hook_out"))
-    assert one.saes["rows"].item() == other.saes["rows"].item() == 300
+    assert one.saes["rows"].item() == other.saes["rows"].item() == 1100
     assert one.saes["l0"].item() != other.saes["l0"].item()
 
 
-def test_a_hook_that_the_model_lacks_leaves_the_sae_out(folder: Path) -> None:
-    found = audit(folder / "saes/0.3", texts=folder / "texts", model=str(folder / "model"), hook="layers.3")
-    assert "the model has no hook 'layers.3'" in found.left_out["0.3"]
+def test_a_hook_that_the_model_lacks_is_refused_if_named_and_else_leaves_the_sae_out(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts, model = folder / "texts", str(folder / "model")
+    with pytest.raises(UserError, match=r"the model has no hook 'layers\.3'"):
+        audit(folder / "saes", texts=texts, model=model, hook="layers.3")
+    sae = random_sae()
+    sae.cfg.metadata.hook_name = "layers.3"
+    for name in ("a", "b"):
+        sae.save_model(tmp_path / name)
+    found = audit(tmp_path, texts=texts, model=model)
+    assert ["the model has no hook 'layers.3'" in cause for cause in found.left_out.values()] == [True, True]
+    assert capsys.readouterr().err.count("reads texts, at layers.3") == 2, "once named, once of both SAEs"
 
 
 def test_a_model_that_nobody_names_is_asked_for(folder: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_l0_and_c_dec_are_enough() -> None:
 
 
 def test_the_words_of_an_inconclusive_sweep_are_given_once() -> None:
-    assert recommend(saes().iloc[:4]).words == "inconclusive: c_dec needs at least 3 L0s, got 2."
+    assert recommend(saes().iloc[:4]).words == "inconclusive: c_dec needs at least 3 different L0s, got 2."
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_sweep_that_does_not_reach_far_enough_says_which_way(slope: float, wor
     ("table", "words"),
     [
         (rows(lambda l0: 0.5, noise=TOLERANCE / 20), "inconclusive: c_dec is the same at all of L0 1 to 25."),
-        (rows(fall_until(9.0), LADDER[:2]), "inconclusive: c_dec needs at least 3 L0s, got 2."),
+        (rows(fall_until(9.0), LADDER[:2]), "inconclusive: c_dec needs at least 3 different L0s, got 2."),
     ],
 )
 def test_a_flat_curve_and_two_l0s_are_inconclusive(table: pd.DataFrame, words: str) -> None:

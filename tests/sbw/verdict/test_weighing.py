@@ -61,7 +61,7 @@ def test_beyond_the_toys_that_the_rule_was_fitted_on_there_is_a_caution(
 def test_two_l0s_are_inconclusive() -> None:
     verdict, _ = weighed(pieces_of(coded()[coded()["k"] < 5], projections()))
     assert verdict.kind == "inconclusive"
-    assert verdict.words == "inconclusive: a sweep needs at least 3 L0s, got 2."
+    assert verdict.words == "inconclusive: a sweep needs at least 3 different L0s with all evidence, got 2."
 
 
 def test_without_codes_the_metrics_of_the_decoder_decide() -> None:
