@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from torch import Tensor
 
 from sbw.auditing.audit import audit
 from sbw.llm.activations import load_activations
@@ -39,7 +41,7 @@ def test_saes_are_measured_on_what_their_model_makes_of_texts(folder: Path, caps
 
 
 def test_rows_limit_the_tokens_and_a_hook_can_be_named(folder: Path) -> None:
-    options = {"texts": folder / "texts", "model": str(folder / "model"), "rows": 1100}
+    options: dict[str, Any] = {"texts": folder / "texts", "model": str(folder / "model"), "rows": 1100}
     one, other = (audit(folder / "saes/0.3", **options, hook=hook) for hook in (HOOK, "blocks.1.hook_out"))
     assert one.saes["rows"].item() == other.saes["rows"].item() == 1100
     assert one.saes["l0"].item() != other.saes["l0"].item()
@@ -86,10 +88,13 @@ def test_texts_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None:
 def test_the_activations_are_those_of_the_hook(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sbw.llm import activations
 
-    kept, harvest = [], activations.harvest
-    monkeypatch.setattr(
-        activations, "harvest", lambda *all_of: (harvest(*all_of), kept.append(load_activations(all_of[-1])))
-    )
+    kept, harvest = list[Tensor](), activations.harvest
+
+    def keeping(model: Any, store: Any, tokens: int, batch_size: int, out: Path) -> None:
+        harvest(model, store, tokens, batch_size, out)
+        kept.append(load_activations(out))
+
+    monkeypatch.setattr(activations, "harvest", keeping)
     texts = audit(folder / "saes", texts=folder / "texts/a.parquet", model=str(folder / "model"))
     assert kept[0].shape[1] == WIDTH
     np.save(tmp_path / "x.npy", kept[0].float().numpy())
