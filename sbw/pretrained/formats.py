@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,10 +150,10 @@ def _tensors(weights: Path) -> dict[str, Any]:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     try:
         loaded = _mapping(torch.load(weights, map_location="cpu", weights_only=True))
-    except UnpicklingError as error:
-        if "Unsupported global" not in str(error):
-            raise
-        raise UserError(f"{weights} holds more than tensors, and only these are read") from None
+    except Exception as error:
+        if "Unsupported global" in str(error):
+            raise UserError(f"{weights} holds more than tensors, and only these are read") from None
+        raise
     return dict(loaded.get("state_dict", loaded))
 
 
