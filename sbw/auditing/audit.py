@@ -28,6 +28,7 @@ _UNKNOWN = "its L0 is not known: name its folder after it, as in `l0_57`, or giv
 _SHOWN = {
     "sae": "SAE",
     "l0": "L0",
+    "by_itself": "right L0, by itself",
     "stated_l0": "stated L0",
     "c_dec_over_null": "c_dec / null",
     "coherence_pursuit": "κ by pursuit",
@@ -60,9 +61,8 @@ class Audit(NamedTuple):
     def shown(self) -> pd.DataFrame:
         """The SAEs as a table to read, of text, with what was measured of them."""
         names = list(_SHOWN) if self.saes["rows"].notna().any() else ["sae", "l0", "c_dec_over_null"]
-        rows = [{_SHOWN[name]: _text(row[name]) for name in names} | _by_itself(row)
-                for row in self.saes.to_dict("records")]  # fmt: skip
-        return pd.DataFrame(rows).fillna("")
+        table = self.saes.assign(by_itself=[_by_itself(row) for row in self.saes.to_dict("records")])
+        return table[names].map(_text).rename(columns=_SHOWN)
 
     @property
     def notes(self) -> list[str]:
@@ -181,12 +181,11 @@ def _text(value: Any) -> str:
     return "" if pd.isna(value) else value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _by_itself(row: Mapping[Any, Any]) -> dict[str, str]:
+def _by_itself(row: Mapping[Any, Any]) -> str:
     """What a measured SAE shows alone: the side of its L0, and the interval of the right one."""
-    if not isinstance(row["alone"], str):
-        return {}
-    ends = f" ({row['l0'] / row['alone_high']:.3g} to {row['l0'] / row['alone_low']:.3g})"
-    return {"right L0, by itself": row["alone"] + (ends if row["alone"] != "inconclusive" else "")}
+    if pd.isna(row["rows"]) or row["alone"] == "inconclusive":
+        return _text(row["alone"])
+    return f"{row['alone']} ({row['l0'] / row['alone_high']:.3g} to {row['l0'] / row['alone_low']:.3g})"
 
 
 def _table(rows: Mapping[str, dict[str, Any]]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from sbw.auditing.audit import Audit, audit
 from sbw.files import load_table
@@ -20,13 +21,13 @@ from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
 from sbw.toy.generators import seeded
 from sbw.verdict.recommendation import recommend
 
-D, H, KS = 16, 40, (2, 4, 6, 9, 13)
+D, H, KS = 16, 40, (2, 3, 4, 6, 8)
 HOSTILE = "<script>alert(1)<"
 
 
 @pytest.fixture(scope="module")
 def x() -> Tensor:
-    features = torch.nn.functional.normalize(torch.randn(H, D, generator=seeded(0)), dim=1)
+    features = normalize(torch.randn(H, D, generator=seeded(0)), dim=1)
     return (torch.rand(2000, H, generator=seeded(1)) < 0.12).float() @ features
 
 
@@ -35,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, x: Tensor) -> Path:
     place = tmp_path_factory.mktemp("audited")
     for k in KS:
         sae = initial_sae(k, D, H, seed=k)
+        sae.W_dec.data = normalize(sae.W_dec.data, dim=1)
         sae.W_enc.data, sae.b_dec.data = sae.W_dec.data.T.contiguous(), x.mean(dim=0)
+        sae.topk_threshold.fill_(((x - x.mean(dim=0)) @ sae.W_enc.data).quantile(1 - 0.9 * k / H))
         sae.cfg.metadata.l0 = float(k)
         save_sae(sae, place / f"saes/k{k}")
     np.save(place / "x.npy", x.numpy())
@@ -75,7 +78,8 @@ def test_the_l0_is_measured_and_each_sae_is_diagnosed(found: Audit) -> None:
     assert (found.saes["l0"] != found.saes["stated_l0"]).all()
     assert set(found.saes["alone"]) <= {"too low", "about right", "too high"}
     assert (found.saes["alone_low"] < found.saes["alone_high"]).all()
-    assert re.search(r"k2 .* (too low|about right|too high) \([\d.]+ to [\d.]+\)\n", found.words)
+    assert re.search(r"k2 .* (too low|about right|too high) \([\d.]+ to [\d.]+\) ", found.words)
+    assert found.saes["l0"].is_monotonic_increasing
 
 
 def test_an_sae_whose_l0_nobody_states_is_measured(folder: Path, tmp_path: Path) -> None:
