@@ -150,15 +150,16 @@ def alone_scores(sweeps: list[Swept], rule: Score) -> dict[str, float]:
 def beyond_scores(trials: list[Trial]) -> dict[str, dict[str, float]]:
     """What the verdict is on sweeps that do not hold the right L0, per range of BEYOND.
 
-    `sweeps`; the shares in which it says on which side the right L0 is and is right (`edge`), says so wrongly
-    (`wrong_edge`), says nothing (`inconclusive`), names an L0 whose interval holds the right one (`covered`), or names
+    `sweeps`; where there are any, the shares in which it says on which side the right L0 is and is right (`edge`), says
+    so wrongly (`wrong_edge`), says nothing (`inconclusive`), names an L0 whose interval holds the right one (`covered`), or names
     another (`missed`).
     """
     found: dict[str, dict[str, float]] = {}
     for name in BEYOND:
         of_range = [_beyond(trial.swept) for trial in trials if trial.swept.range == name]
         outcomes = ("edge", "wrong_edge", "inconclusive", "covered", "missed")
-        found[name] = {"sweeps": len(of_range)} | {each: of_range.count(each) / len(of_range) for each in outcomes}
+        shares = {each: of_range.count(each) / len(of_range) for each in outcomes} if of_range else {}
+        found[name] = {"sweeps": len(of_range), **shares}
     return found
 
 

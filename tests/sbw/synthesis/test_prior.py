@@ -141,11 +141,19 @@ def test_listed_toys_are_taken_with_each_noise_in_order(params: Validation) -> N
     assert toys_of(params, Cell(set="stress", toys=(len(names) - 1, len(names) + 1))) == listed[len(names) - 1 :][:2]
 
 
-def test_no_toy_is_in_two_cells_and_every_drawn_one_is_in_one(params: Validation) -> None:
+def test_no_toy_is_in_two_cells_and_every_drawn_one_is_in_one_unless_it_cannot_be_built(params: Validation) -> None:
     taken = [(cell.set, i) for cell in params.cells.values() for i in range(*cell.toys)]
     assert len(taken) == len({*taken})
-    drawn_sets = [name for name, of_set in params.sets.items() if of_set.prior]
-    assert {*taken} >= {(name, i) for name in drawn_sets for i in range(params.size(name))}
+    left_out = {(name, i) for name, of_set in params.sets.items() if of_set.prior for i in range(params.size(name))}
+    left_out -= {*taken}
+    assert {(name, i) for name, i in left_out if name == "calibration_large"} == {
+        ("calibration_large", i) for i in (21, 34, 42)
+    }
+    assert {name for name, _ in left_out} == {"calibration_large", "held_out_large"}
+    for i in (21, 42):  # 34 cannot be built by one thread, and can by two
+        (known,) = toys_of(params, Cell(set="calibration_large", toys=(i, i + 1)))
+        with pytest.raises(UserError, match="positive definite"):
+            build_toy(known.toy, known.name)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +166,10 @@ def test_no_toy_is_in_two_cells_and_every_drawn_one_is_in_one(params: Validation
         (("stress", [20, 25]), ".toys` must satisfy 0 <= first < end <= 24, the toys of `sets.stress`, got [20, 25]"),
         (("held_out", [5, 5]), ".toys` must satisfy 0 <= first < end <= 60, the toys of `sets.held_out`, got [5, 5]"),
         (("held_out", [-1, 5]), ".toys` must satisfy 0 <= first < end <= 60, the toys of `sets.held_out`, got [-1, 5]"),
-        (("lost", [0, 1]), ".set` must be one of: calibration, held_out, stress, got 'lost'"),
+        (
+            ("lost", [0, 1]),
+            ".set` must be one of: calibration, held_out, calibration_large, held_out_large, stress, got 'lost'",
+        ),
     ],
 )
 def test_cells_that_no_set_has_are_refused(cell: tuple[str, list[int]], message: str) -> None:

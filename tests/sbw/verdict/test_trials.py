@@ -84,6 +84,7 @@ def test_sweeps_beyond_the_right_l0_are_counted_by_what_the_verdict_is(monkeypat
         monkeypatch.setattr("sbw.verdict.trials.BEYOND", {name: BEYOND[name]})
         found = beyond_scores([*trials, other])[name]
         assert found["sweeps"] == 4
+        assert beyond_scores([other]) == {name: {"sweeps": 0}}
         right = "edge" if name == "0.3 to 0.75" else "wrong_edge"
         assert [found[each] for each in (right, "inconclusive")] == [0.25, 0.25]
         assert found["covered"] == (0.25 if name == "0.3 to 0.75" else 0)
