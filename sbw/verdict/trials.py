@@ -151,8 +151,8 @@ def beyond_scores(trials: list[Trial]) -> dict[str, dict[str, float]]:
     """What the verdict is on sweeps that do not hold the right L0, per range of BEYOND.
 
     `sweeps`; where there are any, the shares in which it says on which side the right L0 is and is right (`edge`), says
-    so wrongly (`wrong_edge`), says nothing (`inconclusive`), names an L0 whose interval holds the right one (`covered`), or names
-    another (`missed`).
+    so wrongly (`wrong_edge`), says nothing (`inconclusive`), names an L0 whose interval holds the right one
+    (`covered`), or names another (`missed`).
     """
     found: dict[str, dict[str, float]] = {}
     for name in BEYOND:

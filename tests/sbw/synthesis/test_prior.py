@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from sbw.params import Validation
 from sbw.params.toys import Noise, ToyParams
 from sbw.params.validation import Cell, KnownToy, Prior
+from sbw.run.errors import UserError
 from sbw.run.loading import load_document
-from sbw.synthesis.laws import firing_probabilities
+from sbw.synthesis.laws import build_toy, firing_probabilities
 from sbw.synthesis.prior import GREATEST_RATE, Known, toys_of
 from tests.conftest import ROOT
 
