@@ -1,17 +1,20 @@
 """A language model of two blocks with random weights, its texts, and SAEs of it: seconds instead of minutes."""
 
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import torch
 from sae_lens import SAE, JumpReLUSAE, JumpReLUSAEConfig
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from sbw.llm.corpus import save_corpus, split
+from sbw.llm.corpus import write_texts
 from sbw.toy.generators import drawing_from, seeded
 
 HOOK, CONTEXT, WIDTH = "blocks.0.hook_out", 16, 16
+QUERIES, Z, HIDDEN = "blocks.0.attn.q.hook_out", "blocks.0.attn.o.hook_in", "blocks.0.mlp.out.hook_in"
+WIDTHS = {QUERIES: 16, Z: 16, HIDDEN: 32}
+"""Of further hooks: attention's queries and z, in two heads of 8, and the hidden layer of the MLP."""
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 """A token that would be a tag and end a script, were it put into a page as it is."""
 
@@ -32,19 +35,21 @@ def write_model(folder: Path) -> None:
 def write_corpus(folder: Path) -> None:
     """Sixty texts, of which six are held out; some have the hostile token."""
     texts = [f"text {i}: {'abc' * (i % 7)} and {i * i}{HOSTILE if i % 4 == 0 else '.'}" for i in range(60)]
-    save_corpus(split(pd.DataFrame({"text": texts, "dataset": "tiny"}), 0.1, 0), folder)
+    write_texts(iter(texts[6:]), folder / "train")
+    write_texts(iter(texts[:6]), folder / "held_out")
 
 
-def random_sae(d_sae: int = 24, threshold: float = 0.5) -> SAE:
+def random_sae(d_sae: int = 24, threshold: float = 0.5, hook: str = HOOK, normalised: Any = "none") -> SAE:
     """An untrained SAE of the tiny model, whose last latent never fires."""
-    sae = JumpReLUSAE(JumpReLUSAEConfig(d_in=WIDTH, d_sae=d_sae))
+    width = WIDTHS.get(hook, WIDTH)
+    sae = JumpReLUSAE(JumpReLUSAEConfig(d_in=width, d_sae=d_sae, normalize_activations=normalised))
     generator = seeded(1)
-    sae.W_dec.data = torch.randn(d_sae, WIDTH, generator=generator)
-    sae.W_enc.data = sae.W_dec.data.T.contiguous() / WIDTH
+    sae.W_dec.data = torch.randn(d_sae, width, generator=generator)
+    sae.W_enc.data = sae.W_dec.data.T.contiguous() / width
     sae.threshold.data[:] = threshold
     sae.b_enc.data[-1] = -1e6
     metadata = sae.cfg.metadata
-    metadata.model_name, metadata.hook_name, metadata.hook_head_index = "tiny", HOOK, None
+    metadata.model_name, metadata.hook_name, metadata.hook_head_index = "tiny", hook, None
     metadata.context_size, metadata.prepend_bos = CONTEXT, True
     return sae
 

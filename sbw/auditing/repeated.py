@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sbw.auditing.agreement import agreements
 from sbw.auditing.subjects import Subject
 from sbw.files import column
+from sbw.pretrained.agreement import agreements
 from sbw.pretrained.formats import decoder_of
 
 AGREEMENTS = pa.schema(

@@ -1,30 +1,59 @@
-"""Activations of the language model, harvested once by SAELens's store and kept as shards of safetensors.
+"""Harvests activations of the language model, by SAELens's store, into shards that `sbw.llm.shards` reads.
 
-Shapes: n tokens, c contexts, t tokens per context, s special tokens, b batch, d width of the activations.
+Shapes: c contexts, t tokens per context, s special tokens, d width of the activations.
 """
 
+import math
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import NamedTuple
 
+import numpy as np
 import torch
-from datasets import IterableDataset, load_dataset
-from jaxtyping import Float, Int
+from datasets import IterableDataset
+from jaxtyping import Int
+from numpy.typing import NDArray
 from sae_lens import ActivationsStore
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
+from tqdm import tqdm
 
-from sbw.llm.model import Model, special_tokens
-from sbw.run.errors import UserError, not_found, reading
+from sbw.llm.model import Model, special_tokens, width_at
+from sbw.llm.parquet import stream_texts
+from sbw.run.errors import UserError, not_found
+from sbw.run.outputs import whole
 from sbw.run.processes import map_processes, processes_on
-from sbw.toy.generators import seeded
 
 SHARD = 1024
 """Contexts per shard."""
+
+
+class Shard(NamedTuple):
+    """A part of the contexts, whose activations are one file."""
+
+    number: int
+    contexts: slice
+    tokens: int
+    """How many of them are kept: the first that are not special."""
+
+
+class Contexts(NamedTuple):
+    """Contexts on disk, and how they are dealt out to shards."""
+
+    tokens: NDArray[np.int32]
+    """[c t], mapped from a file without a name."""
+    shards: list[Shard]
+
+    @property
+    def kept(self) -> int:
+        """How many tokens are kept in all."""
+        return sum(shard.tokens for shard in self.shards)
 
 
 def load_texts(folder: Path) -> IterableDataset:
@@ -33,9 +62,10 @@ def load_texts(folder: Path) -> IterableDataset:
     Raises:
         FileNotFoundError: the folder has none.
     """
-    if not any(folder.glob("*.parquet")):
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
         raise not_found(folder / "*.parquet")
-    return load_dataset("parquet", data_files=str(folder / "*.parquet"), split="train", streaming=True)
+    return stream_texts([str(file) for file in files])
 
 
 @contextmanager
@@ -56,7 +86,7 @@ def open_store(model: Model, texts: Path, hook: str, context_size: int, batch_si
             hook_name=hook,
             hook_head_index=None,
             context_size=context_size,
-            d_in=model.cfg.d_model,
+            d_in=width_at(model, hook),
             n_batches_in_buffer=1,
             total_training_tokens=0,
             store_batch_size_prompts=batch_size,
@@ -68,109 +98,89 @@ def open_store(model: Model, texts: Path, hook: str, context_size: int, batch_si
         )
 
 
-def contexts_with(store: ActivationsStore, special: Int[Tensor, " s"], tokens: int) -> Int[Tensor, "c t"]:
-    """The store's first contexts, as few as hold so many tokens that are not special.
+def require_room(tokens: int, width: int, dtype: torch.dtype, gigabytes: float, place: Path) -> None:
+    """Refuse a harvest that is larger than its budget or than what is free on the disk.
 
     Raises:
-        UserError: all its texts together hold fewer.
+        UserError: it is; the message gives its size, tokens · width · bytes per number.
     """
-    contexts, found = [], 0
-    for context in _contexts(store):
-        contexts.append(context)
-        found += _ordinary(context, special)
-        if found >= tokens:
-            return torch.cat(contexts)
-    raise UserError(f"`harvest.tokens` must be at most {found}, all that the texts have")
+    size = tokens * width * dtype.itemsize
+    needs = f"`harvest.tokens` ({tokens:,}) need {size / 1e9:.3g} GB: {width * dtype.itemsize:,} bytes per token"
+    if size > gigabytes * 1e9:
+        raise UserError(f"`harvest.disk` must be at least that, got {gigabytes:g}; {needs}")
+    free = shutil.disk_usage(place).free
+    if size > free:
+        raise UserError(f"the disk has {free / 1e9:.3g} GB free; {needs}")
 
 
-def tokens_in(store: ActivationsStore, special: Int[Tensor, " s"], contexts: int) -> int:
-    """How many tokens of the store's first contexts are not special.
+def tokenise(
+    store: ActivationsStore, place: Path, *, tokens: int | None = None, contexts: int | None = None
+) -> Contexts:
+    """The store's first contexts: as few as hold so many tokens that are not special, or so many, or all there are.
 
-    Raises:
-        UserError: its texts hold fewer contexts.
+    They lie in a file of 4 bytes per token in the folder `place`, so that memory does not grow with their number; the
+    file has no name, and ends with the process.
     """
-    tokens = [_ordinary(context, special) for context in islice(_contexts(store), contexts)]
-    if len(tokens) < contexts:
-        allowed = f"at most {len(tokens)}, all that the held-out texts have"
-        raise UserError(f"`sweep.contexts` must be {allowed}, got {contexts}")
-    return sum(tokens)
+    found, shards, size = _first(store, tokens, contexts), list[Shard](), 0
+    with TemporaryFile(dir=place) as file:
+        while some := list(islice(found, SHARD)):
+            file.writelines(context.numpy().astype(np.int32).tobytes() for context, _ in some)
+            shards.append(Shard(len(shards), slice(size, size + len(some)), sum(kept for _, kept in some)))
+            size += len(some)
+        file.flush()
+        shape = (size, store.context_size)
+        mapped = np.memmap(file, np.int32, "r", shape=shape) if size else np.empty(shape, np.int32)
+    return Contexts(mapped, shards)
 
 
-def tokens_up_to(store: ActivationsStore, special: Int[Tensor, " s"], most: int) -> int:
-    """How many tokens of the store's texts are not special, counted to `most`."""
-    found = 0
-    for context in _contexts(store):
-        found += _ordinary(context, special)
-        if found >= most:
-            return most
-    return found
+def harvest(model: Model, store: ActivationsStore, contexts: Contexts, batch_size: int, folder: Path) -> None:
+    """Write the activations at the store's hook of the contexts' kept tokens, in the model's own dtype.
 
-
-def harvest(model: Model, store: ActivationsStore, tokens: int, batch_size: int, folder: Path) -> None:
-    """Write the activations at the store's hook of so many tokens that are not special, in the model's own dtype.
-
-    On the CPU one process per processor writes them, each with one thread, so that the bytes do not depend on how many.
+    Shards that are in the folder already stay as they are. On the CPU one process per processor writes the others, each
+    with one thread, so that the bytes do not depend on how many.
     """
-    special = special_tokens(model).cpu()
-    contexts = contexts_with(store, special, tokens)
-    wanted = ~torch.isin(contexts, special)
-    wanted &= wanted.flatten().cumsum(0).view_as(wanted) <= tokens
-    shards = list(enumerate(zip(torch.split(contexts, SHARD), torch.split(wanted, SHARD), strict=True)))
-    write = partial(_write_shard, store=store, batch_size=batch_size, folder=folder, dtype=model.cfg.dtype)
-    map_processes(write, shards, processes_on(model.cfg.device), label="harvest", unit="shard")
+    missing = [shard for shard in contexts.shards if not _place(folder, shard).exists()]
+    if len(missing) < len(contexts.shards):
+        print(f"harvest: {len(contexts.shards) - len(missing)} of {len(contexts.shards)} shards are there already")
+    write = partial(_write_shard, model=model, store=store, contexts=contexts, batch_size=batch_size, folder=folder)
+    map_processes(write, missing, processes_on(model.cfg.device), label="harvest", unit="shard")
 
 
-def load_activations(folder: Path) -> Float[Tensor, "n d"]:
-    """The activations that `harvest` wrote, read one shard at a time into one tensor.
-
-    Raises:
-        FileNotFoundError, UserError: the folder has none, or a file of it is not readable.
-    """
-    paths = sorted(folder.glob("*.safetensors"))
-    if not paths:
-        raise not_found(folder / "*.safetensors")
-    with reading(folder, "folder of activations"):
-        lengths = [_length(path) for path in paths]
-        first = load_file(paths[0])["activations"]
-        activations = first.new_empty(sum(lengths), first.shape[1])
-        for part, path in zip(activations.split(lengths), paths, strict=True):
-            part.copy_(load_file(path)["activations"])
-    return activations
+def _first(store: ActivationsStore, tokens: int | None, contexts: int | None) -> Iterator[tuple[Tensor, int]]:
+    """Contexts [t], each with how many of its tokens are kept."""
+    special, left = special_tokens(store.model).cpu(), math.inf if tokens is None else tokens
+    unit = " tokens" if tokens else " contexts"
+    with tqdm(total=tokens or contexts, desc="tokenise", unit=unit, disable=None) as bar:
+        for context in islice(_contexts(store), contexts):
+            kept = int(min(left, (~torch.isin(context, special)).sum()))
+            left -= kept
+            bar.update(kept if tokens else 1)
+            yield context, kept
+            if not left:
+                return
 
 
-def shuffled(
-    activations: Float[Tensor, "n d"], batch_size: int, scale: float, seed: int
-) -> Iterator[Float[Tensor, "b d"]]:
-    """Every activation once, times `scale`, in full batches and in an order drawn from `seed`."""
-    order = torch.randperm(len(activations), generator=seeded(seed))
-    for rows in torch.split(order[: len(order) // batch_size * batch_size], batch_size):
-        yield activations[rows].float() * scale
-
-
-def _contexts(store: ActivationsStore) -> Iterator[Int[Tensor, "1 t"]]:
+def _contexts(store: ActivationsStore) -> Iterator[Int[Tensor, " t"]]:
     while True:
         try:
-            yield store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False)
+            yield store.get_batch_tokens(1, raise_at_epoch_end=True, move_to_model_device=False)[0]
         except StopIteration:
             return
 
 
-def _ordinary(context: Int[Tensor, "1 t"], special: Int[Tensor, " s"]) -> int:
-    return int((~torch.isin(context, special)).sum())
-
-
 @torch.no_grad()
 def _write_shard(
-    shard: tuple[int, tuple[Tensor, Tensor]], store: ActivationsStore, batch_size: int, folder: Path, dtype: torch.dtype
+    shard: Shard, model: Model, store: ActivationsStore, contexts: Contexts, batch_size: int, folder: Path
 ) -> None:
-    index, (contexts, wanted) = shard
-    kept = [
-        store.get_activations(batch.to(store.model.cfg.device))[mask].to(dtype)
-        for batch, mask in zip(torch.split(contexts, batch_size), torch.split(wanted, batch_size), strict=True)
-    ]
-    save_file({"activations": torch.cat(kept)}, folder / f"activations-{index:05d}.safetensors")
+    special, kept, left = special_tokens(model).cpu(), [], shard.tokens
+    for batch in torch.split(torch.tensor(contexts.tokens[shard.contexts], dtype=torch.long), batch_size):
+        ordinary = ~torch.isin(batch, special)
+        found = store.get_activations(batch.to(model.cfg.device))[ordinary][:left].to(model.cfg.dtype)
+        left -= len(found)
+        kept.append(found)
+    with whole(_place(folder, shard)) as path:
+        save_file({"activations": torch.cat(kept)}, path)
 
 
-def _length(path: Path) -> int:
-    with safe_open(path, "pt") as shard:
-        return int(shard.get_slice("activations").get_shape()[0])
+def _place(folder: Path, shard: Shard) -> Path:
+    return folder / f"activations-{shard.number:05d}.safetensors"

@@ -1,89 +1,173 @@
-"""Texts to harvest activations from and to evaluate on: those of sae-probes, each once."""
+"""Texts to harvest activations from and to evaluate on: of sae-probes, of files, or of a dataset on the hub."""
 
-from collections.abc import Callable
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import IterableDataset, load_dataset
 
-from sbw.files import column, save_table
+from sbw.files import column
+from sbw.llm.parquet import stream_texts
+from sbw.params.llm import Corpus
 from sbw.run.errors import UserError, not_found, reading
 
-CORPUS = pa.schema(
-    [
-        column("text", pa.string(), "a text of sae-probes, unchanged"),
-        column("dataset", pa.string(), "first dataset, in alphabetical order, or file that has the text"),
-    ]
-)
+CORPUS = pa.schema([column("text", pa.string(), "a text, unchanged")])
 SPLITS = ("train", "held_out")
+FORMATS = {
+    ".parquet": "parquet",
+    ".jsonl": "json",
+    ".jsonl.gz": "json",
+    ".jsonl.zst": "json",
+    ".txt": "text",
+}
+"""The files that texts are read from, and what `datasets` calls their format; a `.txt` file is one text."""
+PROBES = "sae-probes"
+_SHUFFLED = 10_000
+"""Texts among which the next one is drawn."""
+_ROWS = 10_000
+"""Texts per row group of Parquet: so many are held in memory."""
 
 
-def texts_of_probes() -> pd.DataFrame:
-    """Every text of sae-probes' datasets once, in the datasets' alphabetical order, with the columns of `CORPUS`."""
+def texts_of(corpus: Corpus) -> Iterator[str]:
+    """The texts of `corpus.source` that are not empty, as many as `corpus.texts`, in an order drawn from its seed.
+
+    Those of sae-probes are permuted; others are drawn from a buffer of 10,000 texts, and their files from all files.
+
+    Raises:
+        FileNotFoundError, UserError: there is no such source, or it cannot be read or has no such column.
+    """
+    if corpus.source == PROBES:
+        texts = texts_of_probes()
+        found: Iterator[str] = (texts[i] for i in np.random.default_rng(corpus.seed).permutation(len(texts)))
+    else:
+        local = _is_path(corpus.source)
+        opened = _of_files(Path(corpus.source), corpus.column) if local else _of_hub(corpus)
+        found = _column(opened.shuffle(corpus.seed, buffer_size=_SHUFFLED), corpus.column, corpus.source)
+    yield from islice((text for text in found if text and text.strip()), corpus.texts)
+
+
+def texts_of_probes() -> list[str]:
+    """Every text of sae-probes' datasets once, in the datasets' alphabetical order."""
     from sae_probes.constants import DATA_PATH
 
     paths = sorted(Path(DATA_PATH).rglob("cleaned_data/*.csv.zst"))
-    texts = pd.concat([_texts_of(path) for path in paths], ignore_index=True)
-    written = texts[texts["text"].notna() & (texts["text"].str.strip() != "")]
-    return written.drop_duplicates("text", ignore_index=True)
+    texts = pd.concat([pd.read_csv(path, usecols=["prompt"], dtype=str)["prompt"] for path in paths])
+    return texts.dropna().drop_duplicates().tolist()
 
 
-def texts_of_files(path: Path) -> pd.DataFrame:
-    """The texts of a file, or of all files in a folder, in the order of their names, with the columns of `CORPUS`.
-
-    Of a `.parquet` or `.jsonl` file the column `text`; a `.txt` file is one text.
+def texts_of_files(path: Path) -> Iterator[str]:
+    """The texts of a file, or of all files in a folder, in the order of their names, that are not empty.
 
     Raises:
-        FileNotFoundError, UserError: there is no such file or folder, or one is not readable or has no text.
+        FileNotFoundError, UserError: there is no such file or folder, or one is not readable or has no column `text`.
     """
+    return (text for text in _column(_of_files(path, "text"), "text", str(path)) if text and text.strip())
+
+
+def write_corpus(texts: Iterable[str], held_out: float, seed: int, folder: Path) -> dict[str, int]:
+    """Write each of `SPLITS` as a folder of Parquet, which is what SAELens and `datasets` take.
+
+    A text's own hash, salted by `seed`, decides whether it is held out, so that copies of a text are never on both
+    sides, and a longer corpus holds out the same texts and more.
+
+    Returns:
+        How many texts each split has.
+
+    Raises:
+        UserError: one has none.
+    """
+    counts: Counter[str] = Counter()
+    sides: dict[str, list[str]] = defaultdict(list)
+    writers = {name: _open_writer(folder / name) for name in SPLITS}
+    try:
+        for text in texts:
+            name = "held_out" if _share(text, seed) < held_out else "train"
+            sides[name].append(text)
+            counts[name] += 1
+            if len(sides[name]) == _ROWS:
+                _write(writers[name], sides.pop(name))
+        for name, rest in sides.items():
+            _write(writers[name], rest)
+    finally:
+        for writer in writers.values():
+            writer.close()
+    if len(counts) < len(SPLITS):
+        raise UserError(f"`corpus.source` has {counts.total()} texts: too few to hold out a share of {held_out}")
+    return counts
+
+
+def write_texts(texts: Iterator[str], folder: Path) -> int:
+    """Write all texts as one folder of Parquet, and return their number."""
+    count = 0
+    with _open_writer(folder) as writer:
+        while rows := list(islice(texts, _ROWS)):
+            _write(writer, rows)
+            count += len(rows)
+    return count
+
+
+def _share(text: str, seed: int) -> float:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, salt=seed.to_bytes(8, "little")).digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def _open_writer(folder: Path) -> pq.ParquetWriter:
+    folder.mkdir()
+    return pq.ParquetWriter(folder / "texts.parquet", CORPUS, write_page_checksum=True)
+
+
+def _write(writer: pq.ParquetWriter, texts: list[str]) -> None:
+    writer.write_table(pa.table({"text": texts}, schema=CORPUS))
+
+
+def _is_path(source: str) -> bool:
+    return Path(source).exists() or source.startswith((".", "/")) or source.endswith(tuple(FORMATS))
+
+
+def _of_files(path: Path, column: str) -> IterableDataset:
     if not path.exists():
         raise not_found(path)
-    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in _READERS)
-    if not files or files[0].suffix not in _READERS:
-        raise UserError(f"{path} must be of {', '.join(_READERS)}, or a folder of such files")
-    found = []
-    for file in files:
-        with reading(file, f"{file.suffix} file of texts"):
-            found.append(pd.DataFrame({"text": _READERS[file.suffix](file), "dataset": file.stem}, dtype=str))
-    texts = pd.concat(found, ignore_index=True)
-    texts = texts[texts["text"].notna() & (texts["text"].str.strip() != "")].reset_index(drop=True)
-    if not len(texts):
-        raise UserError(f"{path} holds no text")
-    return texts
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _format(file))
+    formats = {FORMATS[found] for file in files if (found := _format(file))}
+    if len(formats) != 1:
+        allowed = f"must be of {', '.join(FORMATS)}, or a folder of such files"
+        raise UserError(f"{path} {allowed}" + (", all of one kind" if formats else ""))
+    (kind,) = formats
+    names = [str(file) for file in files]
+    if kind == "parquet":
+        return stream_texts(names, column)
+    whole = {"sample_by": "document"} if kind == "text" else {}
+    with reading(path, f"{kind} file of texts"):
+        return load_dataset(kind, data_files=names, split="train", streaming=True, **whole)
 
 
-def split(texts: pd.DataFrame, held_out: float, seed: int) -> dict[str, pd.DataFrame]:
-    """The texts in an order drawn from `seed`: a share `held_out` of them, and the rest."""
-    order = np.random.default_rng(seed).permutation(len(texts))
-    first = round(held_out * len(texts))
-    return {
-        "held_out": texts.iloc[order[:first]].reset_index(drop=True),
-        "train": texts.iloc[order[first:]].reset_index(drop=True),
-    }
+def _of_hub(corpus: Corpus) -> IterableDataset:
+    name = corpus.source
+    try:
+        return load_dataset(name, corpus.subset, split=corpus.split, revision=corpus.revision, streaming=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        refused = (
+            f"`corpus.source`: {name!r} is neither `{PROBES}` nor a file or folder, and was not fetched from the hub"
+        )
+        if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+            raise UserError(f"{refused}, since HF_HUB_OFFLINE is set: unset it to allow the look-up") from error
+        raise UserError(f"{refused}: {str(error).splitlines()[0]}") from error
 
 
-def save_corpus(splits: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Write each split as a folder of Parquet, which is what SAELens and `datasets` take."""
-    for name, texts in splits.items():
-        (folder / name).mkdir()
-        save_table(texts, CORPUS, folder / name / "texts.parquet")
+def _column(rows: IterableDataset, name: str, source: str) -> Iterator[str]:
+    with reading(Path(source), "source of texts"):
+        for row in rows:
+            if name not in row:
+                raise UserError(f"`corpus.column`: {source} has no column {name!r}, it has: {', '.join(row)}")
+            yield row[name]
 
 
-def _column(table: pd.DataFrame) -> "pd.Series[str]":
-    if "text" not in table.columns:
-        raise UserError(f"it must have a column `text`, got {', '.join(map(str, table.columns)) or 'none'}")
-    return table["text"]
-
-
-_READERS: dict[str, Callable[[Path], Any]] = {
-    ".parquet": lambda path: _column(pd.read_parquet(path)),
-    ".jsonl": lambda path: _column(pd.read_json(path, lines=True)),
-    ".txt": lambda path: [path.read_text(encoding="utf-8")],
-}
-
-
-def _texts_of(path: Path) -> pd.DataFrame:
-    texts = pd.read_csv(path, usecols=["prompt"], dtype=str).rename(columns={"prompt": "text"})
-    return texts.assign(dataset=path.name.removesuffix(".csv.zst"))
+def _format(file: Path) -> str | None:
+    return next((suffix for suffix in FORMATS if file.name.endswith(suffix)), None)

@@ -19,6 +19,7 @@ from sae_lens import SAE
 from torch import Tensor
 
 from sbw.llm.model import Model, special_tokens
+from sbw.run.errors import UserError
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -38,6 +39,12 @@ PAGE = """<!doctype html>
 """
 # A token is put into the page as text, but into the tooltip of a token as HTML.
 _UNESCAPED, _ESCAPED = "<code>${tok}</code>", "<code>${escaped(tok)}</code>"
+_DRAWN = (
+    "hook_out", "hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "attn.hook_out",
+    "attn.hook_z", "mlp.hook_in", "mlp.hook_pre", "mlp.hook_post", "mlp.hook_out", "ln1.hook_normalized",
+    "ln2.hook_normalized",
+)  # fmt: skip
+"""Hooks of a block for which sae-dashboard knows what a decoder row is in the residual stream, all by their names."""
 _ESCAPE = """
 const escaped = text => text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 """
@@ -52,13 +59,19 @@ def dashboard(sae: SAE[Any], model: Model, contexts: Int[Tensor, "c t"], latents
         contexts: tokens to run the model on.
         latents: which to show.
         title: heading of the page.
+
+    Raises:
+        UserError: sae-dashboard cannot draw SAEs at its hook.
     """
+    hook = str(sae.cfg.metadata.hook_name)
+    if re.sub(r"^blocks\.\d+\.", "", hook) not in _DRAWN:
+        raise UserError(f"sae-dashboard draws SAEs at one of: {', '.join(_DRAWN)} of a block, got {hook!r}")
     from sae_dashboard.data_writing_fns import save_feature_centric_vis
     from sae_dashboard.sae_vis_data import SaeVisConfig
     from sae_dashboard.sae_vis_runner import SaeVisRunner
 
     config = SaeVisConfig(
-        hook_point=str(sae.cfg.metadata.hook_name),
+        hook_point=hook,
         features=list(latents),
         minibatch_size_tokens=16,
         dtype="float32",

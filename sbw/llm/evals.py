@@ -1,5 +1,9 @@
-"""Every metric of SAELens's evals, of SAEs in a language model, as tables."""
+"""Every metric of SAELens's evals, of SAEs in a language model, as tables.
 
+Shapes: c contexts, t tokens per context, d width of the activations, of all heads together.
+"""
+
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,14 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import torch
+from jaxtyping import Float, Int
 from sae_lens import SAE, ActivationsStore
 from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.training.activation_scaler import ActivationScaler
+from torch import Tensor
 
 from sbw.files import column
 from sbw.llm.activations import load_texts, untokenised
-from sbw.llm.model import Model
-from sbw.llm.subjects import require_fit
+from sbw.llm.model import Model, activations_at, joined, special_tokens
+from sbw.llm.subjects import BY_MEAN_NORM, require_fit
 from sbw.params.llm import EvalBatches
 from sbw.pretrained.listed import Listed
 from sbw.run.processes import map_processes, processes_on
@@ -84,7 +91,8 @@ def evaluate_saes(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of `EVALS`, one per SAE, and of `EVALS_OF_LATENTS`, one per latent; NaN if a metric does not exist.
 
-    On the CPU one process per processor measures them, each with one thread.
+    On the CPU one process per processor measures them, each with one thread. An SAE that was trained on activations of
+    mean norm √d, and whose factor for that is not folded in, gets the factor of all the texts that are measured.
 
     Args:
         subjects: the SAEs.
@@ -94,7 +102,7 @@ def evaluate_saes(
         params: how many batches.
 
     Raises:
-        UserError: an SAE cannot be loaded, or was trained on another model.
+        UserError: an SAE cannot be loaded, was trained on another model, or cannot be evaluated.
     """
     one = partial(_evaluate_one, model=model, texts=texts, context_size=context_size, params=params)
     rows, features = zip(*map_processes(one, subjects, processes_on(model.cfg.device)), strict=True)
@@ -108,30 +116,81 @@ def evals_summary(evals: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {row["sae"]: {name: float(f"{row[name]:.5g}") for name in names} for _, row in evals.iterrows()}
 
 
+class _Joined:
+    """A model as SAELens's evals run it, whose activations at a hook have their heads in one width.
+
+    The evals join heads themselves at hooks of some names alone, which a bridge's do not have.
+    """
+
+    HOOK = "joined"
+    """What the hook is called here."""
+
+    def __init__(self, model: Model, hook: str):
+        self.model, self.hook, self.tokenizer = model, hook, model.tokenizer
+
+    def __call__(self, tokens: Int[Tensor, "c t"], **options: Any) -> Any:
+        return self.model(tokens, **options)
+
+    def run_with_cache(self, tokens: Int[Tensor, "c t"], **_: Any) -> tuple[None, dict[str, Float[Tensor, "c t d"]]]:
+        return None, {self.HOOK: activations_at(self.model, self.hook, tokens)}
+
+    def run_with_hooks(
+        self, tokens: Int[Tensor, "c t"], fwd_hooks: list[tuple[str, Callable[..., Tensor]]], **options: Any
+    ) -> Any:
+        edits = [(self.hook, partial(_on_joined, edit)) for _, edit in fwd_hooks]
+        return self.model.run_with_hooks(tokens, fwd_hooks=edits, **options)
+
+
+def _on_joined(edit: Callable[..., Tensor], x: Float[Tensor, "c t ..."], hook: Any) -> Float[Tensor, "c t ..."]:
+    return edit(joined(x), hook=hook).reshape(x.shape)
+
+
 def _metrics_of(
     sae: SAE[Any], model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    context = sae.cfg.metadata.context_size or context_size
-    sae.cfg.metadata.prepend_bos = sae.cfg.metadata.prepend_bos is not False
+    metadata = sae.cfg.metadata
+    metadata.prepend_bos = metadata.prepend_bos is not False
+    opened = partial(
+        ActivationsStore.from_sae,
+        model,
+        sae,
+        dataset=load_texts(texts),
+        context_size=metadata.context_size or context_size,
+        store_batch_size_prompts=params.batch_size,
+    )
     with untokenised():
-        store = ActivationsStore.from_sae(
-            model, sae, dataset=load_texts(texts), context_size=context, store_batch_size_prompts=params.batch_size
-        )
+        store = opened()
+        scaler = _scaler(sae, opened, params.reconstruction_batches + params.sparsity_batches)
+    heads_joined = _Joined(model, str(metadata.hook_name))
+    metadata.hook_name = _Joined.HOOK
+    sae.turn_off_forward_pass_hook_z_reshaping()
     config = get_eval_everything_config(
         batch_size_prompts=params.batch_size,
         n_eval_reconstruction_batches=params.reconstruction_batches,
         n_eval_sparsity_variance_batches=params.sparsity_batches,
     )
-    groups, latents = run_evals(sae, store, model, ActivationScaler(), config)
+    groups, latents = run_evals(sae, store, heads_joined, scaler, config)
     return {name: value for group in groups.values() for name, value in group.items()}, latents
+
+
+def _scaler(sae: SAE[Any], opened: Callable[[], ActivationsStore], batches: int) -> ActivationScaler:
+    """What an SAE needs whose factor is not folded in, of the first batches, less the tokens that training left out."""
+    scaler = ActivationScaler()
+    if sae.cfg.normalize_activations == BY_MEAN_NORM:
+        store, left_out = opened(), sae.cfg.metadata.exclude_special_tokens
+        if left_out:
+            tokens = special_tokens(store.model) if left_out is True else torch.tensor(left_out)
+            store.exclude_special_tokens = tokens.to(store.device)
+        read = (store.get_filtered_llm_batch() for _ in range(batches))
+        scaler.estimate_scaling_factor(sae.cfg.d_in, read, batches)
+    return scaler
 
 
 def _evaluate_one(
     subject: Listed, model: Model, texts: Path, context_size: int, params: EvalBatches
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    sae = subject.load()
+    sae = subject.load().to(model.cfg.device)
     require_fit(sae, subject.name, model)
-    metrics, latents = _metrics_of(sae, model, texts, context_size, params)
     metadata = sae.cfg.metadata
     row = {
         "sae": subject.name,
@@ -141,6 +200,7 @@ def _evaluate_one(
         "model": metadata.model_name,
         "hook": metadata.hook_name,
     }
+    metrics, latents = _metrics_of(sae, model, texts, context_size, params)
     return row | metrics, _features(subject.name, latents)
 
 

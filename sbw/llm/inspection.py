@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from sbw.files import column
-from sbw.llm.model import Model, special_tokens
+from sbw.llm.model import BY_THE_SAE, Model, joined, require_normalisation, special_tokens
 from sbw.run.errors import UserError
 
 L0 = pa.schema(
@@ -53,7 +53,12 @@ class Task(NamedTuple):
 def l0_histogram(
     saes: Mapping[str, SAE[Any]], model: Model, contexts: Int[Tensor, "c t"], batch_size: int
 ) -> pd.DataFrame:
-    """How many tokens have how many active latents, the rows of `L0`, in the order of the SAEs."""
+    """How many tokens have how many active latents, the rows of `L0`, in the order of the SAEs.
+
+    Raises:
+        UserError: an SAE normalises activations by what its files do not hold.
+    """
+    _require_folded(saes)
     special, tables = special_tokens(model), []
     hooks = {str(sae.cfg.metadata.hook_name) for sae in saes.values()}
     for batch in torch.split(contexts, batch_size):
@@ -61,7 +66,7 @@ def l0_histogram(
         wanted = ~torch.isin(batch, special)
         wanted[:, 0] = False
         for name, sae in saes.items():
-            latents = sae.encode(cache[sae.cfg.metadata.hook_name])
+            latents = sae.encode(joined(cache[sae.cfg.metadata.hook_name]))
             tables.append(pd.DataFrame({"sae": name, "l0": (latents != 0).sum(dim=-1)[wanted].cpu().numpy()}))
     counted = pd.concat(tables).groupby(["sae", "l0"]).size().rename("tokens")
     return counted.loc[list(saes)].reset_index()[L0.names]
@@ -74,8 +79,9 @@ def variants(
     """The loss and the task of the model as it is, with each SAE's reconstruction, and with zeros at `hook`.
 
     Raises:
-        UserError: the answer is not one token.
+        UserError: the answer is not one token, or an SAE normalises activations by what its files do not hold.
     """
+    _require_folded(saes)
     special = special_tokens(model)
     changes: list[tuple[str, str | None, Callable[[Tensor], _Hooks]]] = [
         ("model", None, lambda _: []),
@@ -114,6 +120,11 @@ def own_loss(model: PreTrainedModel, contexts: Int[Tensor, "c t"], batch_size: i
     return sum(losses) / len(contexts)
 
 
+def _require_folded(saes: Mapping[str, SAE[Any]]) -> None:
+    for name, sae in saes.items():
+        require_normalisation(sae, name, BY_THE_SAE)
+
+
 def _run(model: Model, hooks: Callable[[Tensor], _Hooks], tokens: Int[Tensor, "c t"], return_type: str) -> Tensor:
     return model.run_with_hooks(tokens, return_type=return_type, prepend_bos=False, fwd_hooks=hooks(tokens))
 
@@ -127,6 +138,7 @@ def _reconstructing(tokens: Int[Tensor, "c t"], sae: SAE[Any], special: Int[Tens
     untouched = torch.isin(tokens, special)[..., None]
 
     def edit(x: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-        return torch.where(untouched, x, sae.decode(sae.encode(x)).to(x.dtype))
+        wide = joined(x)
+        return torch.where(untouched, wide, sae.decode(sae.encode(wide)).to(x.dtype)).reshape(x.shape)
 
     return [(str(sae.cfg.metadata.hook_name), edit)]

@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-from jaxtyping import Float, Int
-from sae_lens import SAE
+from jaxtyping import Float
 from torch import Tensor
 
 from sbw.files import column
-from sbw.llm.sweep import DENSE, SweptSae
-from sbw.lockstep.device import pick_device
-from sbw.metrics.codes import CODE_COLUMNS, code_metrics
+from sbw.llm.sweep import SweptSae
+from sbw.metrics.codes import CODE_COLUMNS
 from sbw.metrics.geometry import null_pairwise_cosine, pairwise_cosine
 from sbw.metrics.projection import decoder_projections
-from sbw.metrics.stability import agreements
 from sbw.metrics.streaming import StreamedProjections
+from sbw.pretrained.agreement import agreements
+from sbw.pretrained.encoders import Encoder, encoder_of
+from sbw.pretrained.formats import read_files
+from sbw.pretrained.measured import DENSE, Measured, measure_sae
 from sbw.run.processes import map_processes, processes_on
-from sbw.saes.disk import load_sae
 
 OF_EVALS = {
     "ce_loss_score": "share of the loss added by zeros that the SAE recovers",
@@ -53,6 +53,7 @@ LLM_SAES = pa.schema(
         column(
             "c_dec_of_firing", pa.float64(), "c_dec of the latents that fire on some token; null where fewer than two"
         ),
+        column("rows", pa.int64(), "tokens that it was measured on"),
         *CODE_COLUMNS,
         column("dead_latents", pa.int64(), "latents that fire on no token"),
         column("dense_latents", pa.int64(), f"latents that fire on more than {DENSE:g} of the tokens"),
@@ -82,6 +83,7 @@ LLM_LATENTS = pa.schema(
         *_KEYS,
         column("latent", pa.int64(), "index of the latent"),
         column("density", pa.float64(), "share of the tokens on which it fires"),
+        column("coherence", pa.float64(), "its own coherence kappa_i; null if it never fires"),
         column("encoder_bias", pa.float64(), "b_enc"),
         column("threshold", pa.float64(), "pre-activation above which it fires"),
     ]
@@ -101,45 +103,41 @@ SCHEMAS = {
     "latents": LLM_LATENTS,
     "stability": LLM_STABILITY,
 }
-_BATCH, _CODED = 4096, 20_000
+_BATCH = 4096
 _HISTOGRAM_OF = 1 << 23
 """Projections that a histogram is made of: those of the first tokens."""
 _RANGE = 6.0
 """Of the histograms on either side of zero, in units of sigma."""
 
 
-class _Pass(NamedTuple):
-    groups: list[StreamedProjections]
-    fires: Int[Tensor, " h"]
-    error: float
-    square: float
-    mean: Float[Tensor, " d"]
-
-
 def measure(
-    swept: Sequence[SweptSae], folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int
+    swept: Sequence[SweptSae], folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int, device: str = "cpu"
 ) -> dict[str, pd.DataFrame]:
-    """The tables of `SCHEMAS` of the SAEs of one k; `saes` is without `OF_EVALS`, which need the model.
+    """The tables of `SCHEMAS` of the SAEs of one cell; `saes` is without `OF_EVALS`, which need the model.
 
     On the CPU one process per processor measures them, each with one thread.
 
     Args:
         swept: the SAEs.
-        folder: of the sweep.
+        folder: of the cell.
         x: held-out activations.
         groups: of consecutive tokens, whose s_n^dec are compared.
         bins: of the histograms, which reach to 6 sigma on either side; sigma is √(E|x|² / d).
+        device: where to measure.
     """
-    one = partial(_measure_one, folder=folder, x=x, groups=groups, bins=bins)
-    each = map_processes(one, swept, processes_on(pick_device("auto")), label="measure", unit="SAE")
+    one = partial(_measure_one, folder=folder, inputs=_inputs(x), groups=groups, bins=bins, device=device)
+    each = map_processes(one, swept, processes_on(device), label="measure", unit="SAE")
     tables = {name: pd.concat([of_one[name] for of_one in each], ignore_index=True) for name in each[0]}
     return tables | {"stability": agreements_of_seeds(swept, folder)}
 
 
 def agreements_of_seeds(swept: Sequence[SweptSae], folder: Path) -> pd.DataFrame:
-    """The rows of `LLM_STABILITY` of the SAEs of one k; none for SAEs of more latents than can be matched."""
-    pairs = agreements({sae.seed: load_sae(folder / sae.name).W_dec for sae in swept})
-    return pd.DataFrame([(swept[0].k, *pair) for pair in pairs], columns=LLM_STABILITY.names)
+    """The rows of `LLM_STABILITY` of the SAEs of one cell: each k's seeds."""
+    rows: list[tuple[Any, ...]] = []
+    for k in sorted({sae.k for sae in swept}):
+        decoders = {sae.seed: _encoder(sae, folder).W_dec for sae in swept if sae.k == k}
+        rows += [(k, *pair) for pair in agreements(decoders)] if len(decoders) > 1 else []
+    return pd.DataFrame(rows, columns=LLM_STABILITY.names)
 
 
 def with_evals(saes: pd.DataFrame, evals: pd.DataFrame) -> pd.DataFrame:
@@ -147,78 +145,83 @@ def with_evals(saes: pd.DataFrame, evals: pd.DataFrame) -> pd.DataFrame:
     return saes.assign(**{name: evals[name].to_numpy() for name in OF_EVALS})[LLM_SAES.names]
 
 
+class _Inputs(NamedTuple):
+    """The held-out activations, and what is the same for all SAEs."""
+
+    x: Float[Tensor, "n d"]
+    square: float
+    """E|x|²."""
+    variance: float
+    """E|x − E x|²."""
+
+    @property
+    def sigma(self) -> float:
+        """√(E|x|² / d)."""
+        return math.sqrt(self.square / self.x.shape[1])
+
+
+def _inputs(x: Float[Tensor, "n d"]) -> _Inputs:
+    batches = [batch.double() for batch in torch.split(x, _BATCH)]
+    square = sum(batch.square().sum().item() for batch in batches) / len(x)
+    mean = torch.stack([batch.sum(dim=0) for batch in batches]).sum(dim=0) / len(x)
+    return _Inputs(x, square, square - mean.square().sum().item())
+
+
+def _encoder(swept: SweptSae, folder: Path) -> Encoder:
+    return encoder_of(read_files(folder / swept.name / "sae_weights.safetensors"))
+
+
 @torch.no_grad()
 def _measure_one(
-    swept: SweptSae, folder: Path, x: Float[Tensor, "n d"], groups: int, bins: int
+    swept: SweptSae, folder: Path, inputs: _Inputs, groups: int, bins: int, device: str
 ) -> dict[str, pd.DataFrame]:
-    sae = load_sae(folder / swept.name).to(pick_device("auto"))
-    keys = {"k": swept.k, "seed": swept.seed}
-    found = _run(sae, x, groups)
+    encoder, x, keys = _encoder(swept, folder).to(device), inputs.x, {"k": swept.k, "seed": swept.seed}
+    found = measure_sae(encoder, (batch.float().to(device) for batch in torch.split(x, _BATCH)))
     latents = pd.DataFrame(
-        {**keys, "latent": range(sae.cfg.d_sae), "density": (found.fires.double() / len(x)).cpu(),
-         "encoder_bias": sae.b_enc.double().cpu(), "threshold": sae.threshold.double().cpu()}
+        {**keys, "latent": range(len(encoder.W_dec)), "density": found.fires.cpu(), "coherence": found.coherence.cpu(),
+         "encoder_bias": encoder.b_enc.double().cpu(), "threshold": _thresholds(encoder).double().cpu()}
     )  # fmt: skip
-    sigma = math.sqrt(found.square / len(x) / sae.cfg.d_in)
     return {
-        "saes": pd.DataFrame([keys | _sae_row(sae, found, latents, x)]),
-        "projections": _projection_rows(found.groups).assign(**keys)[LLM_PROJECTIONS.names],
-        "histograms": _histogram_rows(sae, x, sigma, bins).assign(**keys)[LLM_HISTOGRAMS.names],
+        "saes": pd.DataFrame([keys | _sae_row(encoder, found, latents, inputs.variance)]),
+        "projections": _projection_rows(encoder, x, groups).assign(**keys)[LLM_PROJECTIONS.names],
+        "histograms": _histogram_rows(encoder, x, inputs.sigma, bins).assign(**keys)[LLM_HISTOGRAMS.names],
         "latents": latents,
     }
 
 
-def _run(sae: SAE[Any], x: Float[Tensor, "n d"], groups: int) -> _Pass:
-    device = sae.W_dec.device
-    streams = [StreamedProjections(sae.W_dec, sae.b_dec) for _ in range(groups)]
-    fires = torch.zeros(sae.cfg.d_sae, dtype=torch.long, device=device)
-    total = torch.zeros(sae.cfg.d_in, dtype=torch.double, device=device)
-    error = square = 0.0
-    for stream, rows in zip(streams, x.tensor_split(groups), strict=True):
-        for some in torch.split(rows, _BATCH):
-            batch = some.float().to(device)
-            stream.add(batch)
-            acts = sae.encode(batch)
-            fires += (acts > 0).sum(dim=0)
-            error += (batch - sae.decode(acts)).double().square().sum().item()
-            square += batch.double().square().sum().item()
-            total += batch.double().sum(dim=0)
-    return _Pass(streams, fires, error, square, total / len(x))
+def _thresholds(encoder: Encoder) -> Float[Tensor, " h"]:
+    return torch.zeros_like(encoder.b_enc) if encoder.threshold is None else encoder.threshold
 
 
-def _sae_row(sae: SAE[Any], found: _Pass, latents: pd.DataFrame, x: Float[Tensor, "n d"]) -> dict[str, Any]:
-    tokens, first = len(x), x[:_CODED].float().to(sae.W_dec.device)
-    c_dec, power, mse = pairwise_cosine(sae.W_dec), found.square / tokens, found.error / tokens
-    firing = sae.W_dec[found.fires > 0]
+def _sae_row(encoder: Encoder, found: Measured, latents: pd.DataFrame, variance: float) -> dict[str, Any]:
+    W_dec, c_dec = encoder.W_dec, pairwise_cosine(encoder.W_dec)
+    firing = W_dec[found.fires > 0]
     return {
-        "d_in": sae.cfg.d_in,
-        "d_sae": sae.cfg.d_sae,
-        "l0": found.fires.sum().item() / tokens,
-        "mse": mse,
-        "variance_explained_about_zero": 1 - mse / power,
-        "variance_explained_about_mean": 1 - mse / (power - found.mean.square().sum().item()),
+        **found.columns,
+        "variance_explained_about_mean": 1 - found.columns["mse"] / variance,
         "c_dec": c_dec,
-        "c_dec_over_null": c_dec / null_pairwise_cosine(sae.cfg.d_in),
+        "c_dec_over_null": c_dec / null_pairwise_cosine(W_dec.shape[1]),
         "c_dec_of_firing": pairwise_cosine(firing) if len(firing) > 1 else math.nan,
-        **code_metrics(sae.encode(first), first, sae.W_dec, sae.b_dec),
-        "dead_latents": int((latents["density"] == 0).sum()),
-        "dense_latents": int((latents["density"] > DENSE).sum()),
         "mean_encoder_bias": latents["encoder_bias"].mean(),
         "mean_threshold": latents["threshold"].mean(),
     }
 
 
-def _projection_rows(groups: list[StreamedProjections]) -> pd.DataFrame:
-    together = StreamedProjections(groups[0].W_dec, groups[0].b_dec)
-    for group in groups:
-        together.counts += group.counts
-        together.rows += group.rows
-    s_n = together.s_n().double()
-    error = torch.stack([group.s_n() for group in groups]).double().std(dim=0) / math.sqrt(len(groups))
+def _projection_rows(encoder: Encoder, x: Float[Tensor, "n d"], groups: int) -> pd.DataFrame:
+    together, each = StreamedProjections(encoder.W_dec, encoder.b_dec), []
+    for rows in x.tensor_split(groups):
+        stream = StreamedProjections(encoder.W_dec, encoder.b_dec)
+        for batch in torch.split(rows, _BATCH):
+            stream.add(batch.to(encoder.W_dec.device))
+        together.counts += stream.counts
+        together.rows += stream.rows
+        each.append(stream.s_n())
+    s_n, error = together.s_n().double(), torch.stack(each).double().std(dim=0) / math.sqrt(groups)
     return pd.DataFrame({"n": range(1, len(s_n) + 1), "s_n": s_n, "s_n_error": error})
 
 
-def _histogram_rows(sae: SAE[Any], x: Float[Tensor, "n d"], sigma: float, bins: int) -> pd.DataFrame:
-    some = x[: max(1, _HISTOGRAM_OF // sae.cfg.d_sae)].float().to(sae.W_dec.device)
-    projections = decoder_projections(some, sae.W_dec, sae.b_dec).cpu().numpy() / sigma
+def _histogram_rows(encoder: Encoder, x: Float[Tensor, "n d"], sigma: float, bins: int) -> pd.DataFrame:
+    some = x[: max(1, _HISTOGRAM_OF // len(encoder.W_dec))].float().to(encoder.W_dec.device)
+    projections = decoder_projections(some, encoder.W_dec, encoder.b_dec).cpu().numpy() / sigma
     counts, edges = np.histogram(projections, bins=bins, range=(-_RANGE, _RANGE))
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "density": counts / projections.size / np.diff(edges)})

@@ -19,14 +19,13 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from sae_lens import SAE
-from sae_lens.util import extract_stop_at_layer_from_tlens_hook_name
 from safetensors.torch import load_file, save_file
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from sbw.files import column
-from sbw.llm.model import Model
+from sbw.llm.model import Model, activations_at, width_at
 from sbw.run.errors import UserError, reading
 from sbw.run.processes import map_processes, processes_on
 
@@ -105,17 +104,14 @@ def last_token_activations(
     tokens = tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
     tokenizer.truncation_side = side
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-    stop = extract_stop_at_layer_from_tlens_hook_name(hook)
-    padding, found = tokenizer.pad_token_id or 0, torch.empty(len(texts), model.cfg.d_model, dtype=model.cfg.dtype)
+    padding, found = tokenizer.pad_token_id or 0, torch.empty(len(texts), width_at(model, hook), dtype=model.cfg.dtype)
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
         widest = len(tokens[indices[-1]])
         padded = [tokens[i] + [padding] * (widest - len(tokens[i])) for i in indices]
-        _, cache = model.run_with_cache(
-            torch.tensor(padded, device=model.cfg.device), names_filter=[hook], stop_at_layer=stop, prepend_bos=False
-        )
         last = [len(tokens[i]) - 1 for i in indices]
-        found[indices] = cache[hook][range(len(indices)), last].cpu()
+        activations = activations_at(model, hook, torch.tensor(padded, device=model.cfg.device))
+        found[indices] = activations[range(len(indices)), last].cpu()
     return found
 
 

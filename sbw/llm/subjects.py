@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sae_lens import SAE
+from sae_lens import SAE, Transcoder
 
-from sbw.llm.model import Model, require_hook
+from sbw.llm.model import BY_THE_SAE, Model, require_hook, require_normalisation, width_at
 from sbw.pretrained.directory import pretrained_saes
 from sbw.pretrained.listed import Listed, in_folder
 from sbw.run.errors import UserError
 
+BY_MEAN_NORM = "expected_average_only_in"
+"""Normalisation by one factor, so that the mean norm is √d; it is not in an SAE's files unless it is folded in."""
 MATCH_COLUMNS = ["model", "release", "sae_id", "l0", "variance_explained", "neuronpedia_id"]
 
 
@@ -56,14 +58,21 @@ def subjects(trained: Path, folders: Sequence[str], release: str, sae_id: str) -
 
 
 def require_fit(sae: SAE[Any], name: str, model: Model) -> None:
-    """Refuse an SAE of another model.
+    """Refuse an SAE of another model, and one that cannot be evaluated.
 
     Raises:
-        UserError: its hook is not in the model, or its width is another.
+        UserError: its hook is not in the model, or its width is another; it is a transcoder, reads one head alone, or
+            normalises activations in a way that its files do not hold.
     """
-    metadata, width = sae.cfg.metadata, model.cfg.d_model
-    require_hook(model, str(metadata.hook_name), f"hook_name of {name}")
+    metadata = sae.cfg.metadata
+    hook, head = str(metadata.hook_name), metadata.hook_head_index
+    require_hook(model, hook, f"hook_name of {name}")
+    if isinstance(sae, Transcoder):
+        raise UserError(f"{name} is a transcoder, which does not reconstruct the activations that it takes")
+    if head is not None:
+        raise UserError(f"`hook_head_index` of {name} must be null, for all heads together, got {head}")
+    require_normalisation(sae, name, (*BY_THE_SAE, BY_MEAN_NORM))
+    width = width_at(model, hook)
     if sae.cfg.d_in != width:
-        raise UserError(
-            f"{name} takes activations {sae.cfg.d_in} wide, of {metadata.model_name}; those of `model` are {width}"
-        )
+        own, theirs = f"{name} takes activations {sae.cfg.d_in} wide", f"those of `model` at {hook} are {width}"
+        raise UserError(f"{own}, of {metadata.model_name}; {theirs}")

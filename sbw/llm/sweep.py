@@ -1,15 +1,13 @@
 """The SAEs of a sweep on a language model: their names, their tables, and where their L0 lies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from sbw.files import folder_of, load_table
-
-DENSE = 0.1
-"""Share of the tokens above which a latent that fires on them is called dense."""
 
 _SUMMARISED = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null", "c_dec_of_firing",
                "dead_latents", "dense_latents"]  # fmt: skip
@@ -27,6 +25,11 @@ class SweptSae(NamedTuple):
     def name(self) -> str:
         """Its folder in that of the sweep."""
         return folder_of({"k": self.k, "seed": self.seed})
+
+
+def swept(ks: Iterable[float], seeds: Iterable[int]) -> list[SweptSae]:
+    """The SAEs of these k, each with every seed."""
+    return [SweptSae(k, seed) for k, seed in product(ks, seeds)]
 
 
 class Recommended(NamedTuple):
@@ -51,11 +54,13 @@ def recommended(document: dict[str, Any]) -> Recommended:
     return Recommended(document["l0"], document["low"], document["high"])
 
 
-def load_measured(folder: Path, ks: Sequence[float], *names: str) -> list[pd.DataFrame]:
-    """The tables of these names, each of all k together."""
-    folders = [folder / folder_of({"k": k}) for k in ks]
+def load_measured(folder: Path, cells: Iterable[str], *names: str) -> list[pd.DataFrame]:
+    """The tables of these names, each of all cells together, by rising k."""
     return [
-        pd.concat([load_table(place / f"{name}.parquet") for place in folders], ignore_index=True) for name in names
+        pd.concat([load_table(folder / cell / f"{name}.parquet") for cell in cells]).sort_values(
+            "k", kind="stable", ignore_index=True
+        )
+        for name in names
     ]
 
 

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from sae_lens import SAE
-from sae_lens.util import extract_stop_at_layer_from_tlens_hook_name
 from torch import Tensor
 from tqdm import tqdm
 
-from sbw.llm.model import Model, special_tokens
-from sbw.llm.sweep import DENSE
+from sbw.llm.model import Model, activations_at, special_tokens
 from sbw.metrics.geometry import cosine_similarities
+from sbw.pretrained.measured import DENSE
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -81,11 +80,8 @@ class _Example(NamedTuple):
 @torch.no_grad()
 def read_texts(model: Model, hook: str, contexts: Int[Tensor, "c t"], batch_size: int) -> ReadTexts:
     """The model's activations on contexts."""
-    found, stop = [], extract_stop_at_layer_from_tlens_hook_name(hook)
-    batches = torch.split(contexts, batch_size)
-    for batch in tqdm(batches, desc="read", unit="batch", disable=None):
-        _, cache = model.run_with_cache(batch, names_filter=[hook], stop_at_layer=stop, prepend_bos=False)
-        found.append(cache[hook].float().cpu())
+    batches = tqdm(torch.split(contexts, batch_size), desc="read", unit="batch", disable=None)
+    found = [activations_at(model, hook, batch).float().cpu() for batch in batches]
     return ReadTexts(contexts.cpu(), ~torch.isin(contexts, special_tokens(model)).cpu(), torch.cat(found))
 
 

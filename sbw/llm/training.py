@@ -4,22 +4,25 @@ Shapes: n tokens, b batch, d width of the activations.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil  # type: ignore[import-untyped]
 import torch
 from jaxtyping import Float
 from sae_lens import SAE, TrainingSAE
 from torch import Tensor
 from tqdm import tqdm
 
-from sbw.llm.activations import shuffled
-from sbw.lockstep.device import pick_device
+from sbw.llm.shards import Shards
+from sbw.lockstep.replicas import Diverged
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params.llm import LlmSae, LlmTraining
-from sbw.run.processes import map_processes, one_thread, processes_on, quiet
+from sbw.run.errors import UserError
+from sbw.run.processes import map_processes, one_thread
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
 
@@ -29,6 +32,10 @@ _STATISTICS_FROM = 100_000
 """Activations that their mean and mean norm are taken from."""
 _MEASURED_ON, _AT_ONCE = 20_000, 4096
 """Activations, the last ones, that the L0 in an SAE's metadata is measured on, and how many of them at once."""
+_SHARE_OF_MEMORY = 0.7
+"""Of what is free, for the SAEs that are trained together."""
+_MAY_DIFFER = {"k", "l0_coefficient"}
+"""What recipes of SAEs that are trained together need not have in common."""
 
 
 class Source(NamedTuple):
@@ -42,6 +49,8 @@ class Source(NamedTuple):
     """Hook that the activations were taken at."""
     context_size: int
     """Tokens per context."""
+    texts: str
+    """What the texts are from."""
 
 
 class Recipe(NamedTuple):
@@ -58,21 +67,42 @@ class Recipe(NamedTuple):
 def train_saes(
     recipes: Sequence[Recipe],
     training: LlmTraining,
-    activations: Float[Tensor, "n d"],
+    activations: Shards,
     source: Source,
-    place: Callable[[str], Path],
+    folder: Path,
+    device: str = "cpu",
 ) -> None:
     """Train an SAE of each recipe once over the activations, in an order drawn from the training's seed.
 
-    Each is saved at the `place` of its name; all have the size, batches and rate of `training`, whose own list of SAEs
-    is not read. Activations are brought to a mean norm of √d while training, and b_dec starts at their mean; both are
-    folded into the weights, so that the saved SAEs take activations as they are. One process per processor trains them.
+    As many as fit in memory are trained on one pass, in lockstep. Each is saved in the folder, under its name; all have
+    the size, batches and rate of `training`, whose own list of SAEs is not read. Activations are brought to a mean norm
+    of √d while training, and b_dec starts at their mean; both are folded into the weights, so that the saved SAEs take
+    activations as they are.
     """
     with one_thread():
-        first = activations[:_STATISTICS_FROM].float()
+        first = activations.rows(0, min(_STATISTICS_FROM, len(activations))).float()
         mean, scale = first.mean(dim=0), math.sqrt(first.shape[1]) / first.norm(dim=1).mean().item()
-    train = partial(_train_one, training=training, activations=activations, mean=mean, scale=scale)
-    map_processes(partial(train, source=source, place=place), recipes, processes_on(pick_device("auto")))
+        last = activations.rows(max(0, len(activations) - _MEASURED_ON), len(activations))
+    tokens = len(activations) // training.batch_size * training.batch_size
+    save = partial(_save, training_tokens=tokens, source=source, scale=scale, folder=folder, last=last)
+    for together in _passes(recipes, bytes_of(activations.width, training), device):
+        saes = _trained(together, training, activations, mean, scale, device)
+        map_processes(save, list(zip(together, saes, strict=True)))
+
+
+def bytes_of(d_in: int, training: LlmTraining) -> int:
+    """Memory of an SAE while it trains: ten numbers of four bytes per weight, and the activations of its latents.
+
+    The weights themselves, their gradients and Adam's two moments, the SAE that they come from and go back to, and what
+    is copied between processes; per activation of a batch, the error and each latent's, before and after selection.
+    """
+    d_sae, batch = training.d_sae, training.batch_size
+    return 40 * (2 * d_in * d_sae + 2 * d_sae + d_in) + 8 * batch * (d_in + 2 * d_sae)
+
+
+def free_memory(device: str) -> int:
+    """Bytes that are free on a device."""
+    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
 
 
 def initial(recipe: Recipe, d_in: int, d_sae: int, steps: int) -> TrainingSAE[Any]:
@@ -93,41 +123,71 @@ def initial(recipe: Recipe, d_in: int, d_sae: int, steps: int) -> TrainingSAE[An
     return sae
 
 
+def _passes(recipes: Sequence[Recipe], size: int, device: str) -> list[list[Recipe]]:
+    """The recipes of SAEs that are trained together: alike, and as many as fit in a share of the free memory."""
+    free = free_memory(device)
+    fit, alike = max(1, int(_SHARE_OF_MEMORY * free / size)), defaultdict[Any, list[Recipe]](list)
+    for recipe in recipes:
+        alike[tuple(recipe.sae.model_dump(exclude=_MAY_DIFFER).items())].append(recipe)
+    passes = []
+    for group in alike.values():
+        count = -(-len(group) // fit)
+        passes += [group[i::count] for i in range(count)]
+    once = "one pass" if len(passes) == 1 else f"{len(passes)} passes"
+    each = f"an SAE takes {size / 1e9:.2g} GB while it trains, {free / 1e9:.3g} GB are free"
+    print(f"{len(recipes)} SAEs in {once} over the activations: {each}", flush=True)
+    return passes
+
+
+def _trained(
+    recipes: Sequence[Recipe],
+    training: LlmTraining,
+    activations: Shards,
+    mean: Float[Tensor, " d"],
+    scale: float,
+    device: str,
+) -> list[TrainingSAE[Any]]:
+    steps = len(activations) // training.batch_size
+    saes = [initial(recipe, activations.width, training.d_sae, steps) for recipe in recipes]
+    for sae in saes:
+        sae.b_dec.data = mean * scale
+    stream = activations.shuffled(training.batch_size, training.buffer, scale, training.seed)
+    with tqdm(total=steps, desc=f"{len(saes)} SAEs", unit="step", disable=None) as bar:
+        try:
+            train_lockstep(
+                saes,
+                stream,
+                steps=steps,
+                lr=training.lr,
+                device=device,
+                on_chunk=lambda new_steps, _: bar.update(new_steps),
+            )
+        except Diverged as stop:
+            raise UserError(f"{recipes[stop.replica].name} {stop.cause}") from stop
+    return saes
+
+
+def _save(
+    trained: tuple[Recipe, TrainingSAE[Any]],
+    training_tokens: int,
+    source: Source,
+    scale: float,
+    folder: Path,
+    last: Float[Tensor, "n d"],
+) -> None:
+    recipe, sae = trained
+    sae.fold_activation_norm_scaling_factor(scale)
+    _describe(sae, source, training_tokens)
+    save_sae(sae, folder / recipe.name)
+    # A saved SAE has thresholds in place of k, so the L0 is that of the SAE as loaded.
+    sae.cfg.metadata.l0 = round(_measured_l0(load_sae(folder / recipe.name), last), 2)
+    save_sae(sae, folder / recipe.name)
+
+
 @torch.no_grad()
 def _measured_l0(sae: SAE[Any], activations: Float[Tensor, "n d"]) -> float:
     l0 = [(sae.encode(x.float()) > 0).sum(dim=1) for x in torch.split(activations, _AT_ONCE)]
     return float(torch.cat(l0).double().mean())
-
-
-def _train_one(
-    recipe: Recipe,
-    training: LlmTraining,
-    activations: Float[Tensor, "n d"],
-    mean: Float[Tensor, " d"],
-    scale: float,
-    source: Source,
-    place: Callable[[str], Path],
-) -> None:
-    steps = len(activations) // training.batch_size
-    sae = initial(recipe, activations.shape[1], training.d_sae, steps)
-    sae.b_dec.data = mean * scale
-    with tqdm(total=steps, desc=recipe.name, unit="step", disable=quiet()) as bar:
-        train_lockstep(
-            [sae],
-            shuffled(activations, training.batch_size, scale, training.seed),
-            steps=steps,
-            lr=training.lr,
-            device=pick_device("auto"),
-            processes=1,
-            layout="dense",
-            on_chunk=lambda new_steps, _: bar.update(new_steps),
-        )
-    sae.fold_activation_norm_scaling_factor(scale)
-    _describe(sae, source, steps * training.batch_size)
-    save_sae(sae, place(recipe.name))
-    # A saved SAE has thresholds in place of k, so the L0 is that of the SAE as loaded.
-    sae.cfg.metadata.l0 = round(_measured_l0(load_sae(place(recipe.name)), activations[-_MEASURED_ON:]), 2)
-    save_sae(sae, place(recipe.name))
 
 
 def _describe(sae: TrainingSAE[Any], source: Source, training_tokens: int) -> None:
@@ -137,4 +197,4 @@ def _describe(sae: TrainingSAE[Any], source: Source, training_tokens: int) -> No
     metadata.context_size, metadata.seqpos_slice = source.context_size, [None]
     metadata.prepend_bos, metadata.sequence_separator_token = True, "bos"
     metadata.exclude_special_tokens = True
-    metadata.dataset_path, metadata.training_tokens = "sae-probes", training_tokens
+    metadata.dataset_path, metadata.training_tokens = source.texts, training_tokens

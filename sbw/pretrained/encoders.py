@@ -37,6 +37,16 @@ class Encoder(NamedTuple):
     input: Input = 1.0
     """What its input is of the activations."""
 
+    def to(self, device: str) -> "Encoder":
+        """The same on a device."""
+        return self._replace(
+            W_enc=self.W_enc.to(device),
+            b_enc=self.b_enc.to(device),
+            W_dec=self.W_dec.to(device),
+            b_dec=self.b_dec.to(device),
+            threshold=None if self.threshold is None else self.threshold.to(device),
+        )
+
     def prepared(self, first: Float[Tensor, "n d"]) -> Callable[[Float[Tensor, "b d"]], Float[Tensor, "b d"]]:
         """What makes its input of activations, of which `first` are some, for their mean norm."""
         norm = math.sqrt(first.shape[1])

@@ -4,6 +4,7 @@ Shapes: b samples, h latents, d width of the activations. d_i is decoder row i a
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -36,6 +37,10 @@ class Measured(NamedTuple):
     """By the names of `sbw.metrics.tables.SAES`, and `rows`, `dense_latents`."""
     s_n: Float[Tensor, " h-1"]
     """The nth decoder projections, to the error of `StreamedProjections`; of the first `rows_for_codes` samples."""
+    fires: Float[Tensor, " h"]
+    """Share of the samples on which each latent fires."""
+    coherence: Float[Tensor, " h"]
+    """κ_i of each latent; NaN where it never fires."""
 
 
 @torch.no_grad()
@@ -51,7 +56,7 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
         UserError: there is no sample, or the samples are not as wide as the SAE's input.
     """
     h, d = encoder.W_dec.shape
-    totals, first, prepared = _Totals(encoder), _First(encoder, rows_for_codes), None
+    totals, first, prepared = _Totals(encoder), _First(encoder.to("cpu"), rows_for_codes), None
     for batch in batches:
         if batch.shape[1] != d:
             raise UserError(f"the activations have a width of {batch.shape[1]}, but the SAE reads {d}")
@@ -59,10 +64,11 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
         for x in torch.split(prepared(batch), max(1, _AT_ONCE // h)):
             codes = encoder.encode(x)
             totals.add(x, codes)
-            first.add(x, codes)
+            first.add(x.cpu(), codes.cpu())
     if not totals.rows:
         raise UserError("there are no activations to measure an SAE on: they have no rows")
-    return Measured({"d_in": d, "d_sae": h, **first.columns(), **totals.columns()}, first.projections.s_n())
+    columns = {"d_in": d, "d_sae": h, **first.columns(), **totals.columns()}
+    return Measured(columns, first.projections.s_n(), totals.fired.double() / totals.rows, totals.coherence())
 
 
 class _Totals:
@@ -71,9 +77,9 @@ class _Totals:
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
         self.rows = 0
-        self.square, self.error = torch.zeros(2, dtype=torch.double)
-        self.fired = torch.zeros(len(encoder.W_dec), dtype=torch.long)
-        self.own, self.together = torch.zeros(2, len(encoder.W_dec), dtype=torch.double)
+        zeros = partial(torch.zeros, dtype=torch.double, device=encoder.W_dec.device)
+        self.square, self.error = zeros(2)
+        self.fired, self.own, self.together = zeros(3, len(encoder.W_dec))
 
     def add(self, x: Float[Tensor, "b d"], codes: Float[Tensor, "b h"]) -> None:
         W_dec, products = self.encoder.W_dec, codes.to_sparse() if codes.shape[1] > WIDE else codes
@@ -86,14 +92,20 @@ class _Totals:
         self.own += codes.square().sum(dim=0)
         self.together += torch.linalg.vecdot(toward, W_dec)
 
+    def coherence(self) -> Float[Tensor, " h"]:
+        """The κ_i of `sbw.metrics.coherence`: Σ z_i u_i · Σ_j z_j u_j over Σ z_i², less 1."""
+        return self.together / self._own() - 1
+
+    def _own(self) -> Float[Tensor, " h"]:
+        return self.own * torch.linalg.vecdot(self.encoder.W_dec, self.encoder.W_dec)
+
     def columns(self) -> dict[str, float]:
-        """κ and the κ_i of `sbw.metrics.coherence`: Σ z_i u_i · Σ_j z_j u_j over Σ z_i², less 1."""
-        own = self.own * torch.linalg.vecdot(self.encoder.W_dec, self.encoder.W_dec)
-        of_latents = self.together / own - 1
+        """The columns that are of all samples; κ is the mean of the κ_i, weighted by Σ z_i²."""
+        of_latents = self.coherence()
         return {
             "rows": self.rows,
             "l0": self.fired.sum().item() / self.rows,
-            "coherence": (self.together.sum() / own.sum() - 1).item(),
+            "coherence": (self.together.sum() / self._own().sum() - 1).item(),
             "coherent_latents": (of_latents[of_latents.isfinite()] > 0).double().mean().item(),
             "mse": self.error.item() / self.rows,
             "variance_explained_about_zero": (1 - self.error / self.square).item(),

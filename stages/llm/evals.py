@@ -16,7 +16,7 @@ def main(llm: Llm) -> None:
     from sbw.llm.subjects import subjects
 
     found = subjects(OUT / "sae", llm.evals.folders, llm.evals.release, llm.evals.sae_id)
-    model = load_model(OUT / "model", llm.model_class, llm.dtype)
+    model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
     evals, features = evaluate_saes(found, model, OUT / "corpus/held_out", llm.context_size, llm.evals)
     numbers = evals_summary(evals)
     with (

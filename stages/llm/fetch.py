@@ -8,16 +8,14 @@ from sbw.run.stage import run
 
 
 def main(llm: Llm) -> None:
-    from sbw.llm.corpus import save_corpus, split, texts_of_probes
+    from sbw.llm.corpus import texts_of, write_corpus
     from sbw.llm.model import fetch_model
 
     with whole_folder(Path("data/llm/model")) as folder:
         fetch_model(llm.model, folder)
-    splits = split(texts_of_probes(), llm.corpus.held_out, llm.corpus.seed)
     with whole_folder(Path("data/llm/corpus")) as folder:
-        save_corpus(splits, folder)
-    for name, texts in splits.items():
-        print(f"{name}: {len(texts):,} texts, {texts['text'].str.len().sum() / 1e6:.1f} million characters")
+        counts = write_corpus(texts_of(llm.corpus), llm.corpus.held_out, llm.corpus.seed, folder)
+    print(", ".join(f"{name}: {count:,} texts" for name, count in counts.items()))
 
 
 if __name__ == "__main__":

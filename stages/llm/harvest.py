@@ -1,36 +1,37 @@
-"""Harvest the model's activations on the training texts into data/llm/activations, and measure size and speed."""
+"""Harvest the model's activations on the training texts into data/llm/activations, shard by shard."""
 
 import time
 from pathlib import Path
 
 from sbw.params import Llm
-from sbw.run.outputs import whole, whole_folder, write_json
+from sbw.run.errors import UserError
+from sbw.run.outputs import resumed_folder, stamps
 from sbw.run.stage import run
 
-CORPUS = Path("data/llm/corpus/train")
+MODEL, CORPUS = Path("data/llm/model"), Path("data/llm/corpus/train")
 
 
 def main(llm: Llm) -> None:
-    from sbw.llm.activations import harvest, open_store
-    from sbw.llm.model import load_model, require_hook
+    from sbw.llm import activations
+    from sbw.llm.model import load_model, require_hook, width_at
 
-    model = load_model(Path("data/llm/model"), llm.model_class, llm.dtype)
+    wanted = llm.harvest
+    model = load_model(MODEL, llm.model_class, llm.dtype, llm.device)
     require_hook(model, llm.hook, "hook")
-    store = open_store(model, CORPUS, llm.hook, llm.context_size, llm.harvest.batch_size)
-    with whole_folder(Path("data/llm/activations")) as folder, whole(Path("data/metrics/llm/harvest.json")) as path:
-        begun = time.perf_counter()
-        harvest(model, store, llm.harvest.tokens, llm.harvest.batch_size, folder)
-        seconds = time.perf_counter() - begun
-        size = sum(shard.stat().st_size for shard in folder.iterdir())
-        numbers = {
-            "tokens": llm.harvest.tokens,
-            "dtype": str(model.cfg.dtype).removeprefix("torch."),
-            "seconds": round(seconds, 1),
-            "tokens_per_second": round(llm.harvest.tokens / seconds),
-            "bytes_per_token": round(size / llm.harvest.tokens, 1),
-        }
-        write_json(numbers, path)
-    print(", ".join(f"{name} {value}" for name, value in numbers.items()))
+    read = [llm.context_size, llm.device, llm.dtype, llm.hook, llm.model_class, wanted.tokens, wanted.batch_size]
+    made_of = {"params": read, "files": stamps(MODEL, CORPUS, Path(activations.__file__))}
+    begun = time.perf_counter()
+    with resumed_folder(Path("data/llm/activations"), made_of) as folder:
+        activations.require_room(wanted.tokens, width_at(model, llm.hook), model.cfg.dtype, wanted.disk, folder)
+        store = activations.open_store(model, CORPUS, llm.hook, llm.context_size, wanted.batch_size)
+        contexts = activations.tokenise(store, folder, tokens=wanted.tokens)
+        if contexts.kept < wanted.tokens:
+            raise UserError(f"`harvest.tokens` must be at most {contexts.kept}, all that the texts have")
+        activations.harvest(model, store, contexts, wanted.batch_size, folder)
+    seconds = time.perf_counter() - begun
+    print(
+        f"{wanted.tokens:,} tokens of {model.cfg.dtype} in {seconds:.0f} s: {wanted.tokens / seconds:,.0f} per second"
+    )
 
 
 if __name__ == "__main__":

@@ -19,13 +19,15 @@ def main(llm: Llm) -> None:
     from sbw.saes.disk import load_sae
 
     size = llm.evals.batch_size
-    model = load_model(OUT / "model", llm.model_class, llm.dtype)
+    model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
     contexts = store.get_batch_tokens(size * llm.inspect.batches)
     saes = {name: load_sae(OUT / "sae" / name).to(model.cfg.device) for name in llm.train.saes}
     histogram = l0_histogram(saes, model, contexts, size)
     found = variants(saes, model, llm.hook, contexts, size, Task(llm.inspect.prompt, llm.inspect.answer))
-    alone = AutoModelForCausalLM.from_pretrained(OUT / "model", dtype=pick_dtype(llm.dtype), use_safetensors=True)
+    alone = AutoModelForCausalLM.from_pretrained(
+        OUT / "model", dtype=pick_dtype(llm.dtype, "cpu"), use_safetensors=True
+    )
     rows = found.assign(name=found["sae"].fillna(found["variant"])).set_index("name")
     numbers = {
         "ce_loss_by_transformers_alone": round(own_loss(alone, contexts.cpu(), size), 4),

@@ -8,15 +8,16 @@ from sbw.run.stage import run
 
 
 def main(llm: Llm) -> None:
-    from sbw.llm.activations import load_activations
-    from sbw.llm.model import label
+    from sbw.llm.shards import Shards
     from sbw.llm.training import Recipe, Source, train_saes
+    from sbw.llm.wheel import label
+    from sbw.lockstep.device import pick_device
 
-    activations = load_activations(Path("data/llm/activations"))
-    source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
     recipes = [Recipe(name, sae, llm.train.seed) for name, sae in llm.train.saes.items()]
+    activations, device = Shards(Path("data/llm/activations")), pick_device(llm.device)
+    source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size, llm.corpus.source)
     with whole_folder(Path("data/llm/sae")) as folder:
-        train_saes(recipes, llm.train, activations, source, lambda name: folder / name)
+        train_saes(recipes, llm.train, activations, source, folder, device)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from sae_lens.config import LoggingConfig, SAETrainerConfig
 from sae_lens.training.sae_trainer import SAETrainer
 from torch import Tensor
 
-from sbw.llm.activations import shuffled
 from sbw.lockstep.trainer import train_lockstep
 from sbw.params import Llm
 from sbw.params.llm import LlmTraining
@@ -51,14 +50,13 @@ def saelens(params: LlmTraining, activations: Tensor) -> None:
     quiet, lr = LoggingConfig(log_to_wandb=False), params.lr
     config = SAETrainerConfig(len(activations), params.batch_size, lr=lr, lr_end=lr, logger=quiet)
     sae = initial_sae(K, D_IN, params.d_sae, params.seed)
-    SAETrainer(config, sae, shuffled(activations, params.batch_size, 1.0, params.seed)).fit()
+    SAETrainer(config, sae, iter(torch.split(activations, params.batch_size))).fit()
 
 
 def lockstep(params: LlmTraining, activations: Tensor) -> None:
     """Train the same SAE by lockstep."""
     sae, steps = initial_sae(K, D_IN, params.d_sae, params.seed), len(activations) // params.batch_size
-    stream = shuffled(activations, params.batch_size, 1.0, params.seed)
-    train_lockstep([sae], stream, steps=steps, lr=params.lr, processes=1)
+    train_lockstep([sae], iter(torch.split(activations, params.batch_size)), steps=steps, lr=params.lr, processes=1)
 
 
 def _seconds(function: Callable[[], object]) -> float:

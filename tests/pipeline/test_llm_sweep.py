@@ -1,10 +1,12 @@
 """The sweep on a language model runs under DVC, goes on after a kill, and reruns exactly what a change concerns."""
 
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,13 +19,14 @@ from dvc.repo.index import Index
 from ruamel.yaml import YAML
 
 from sbw.files import load_table
-from tests.conftest import LLM_PARAMS, Clone, stages_run
+from tests.conftest import LLM_PARAMS, ROOT, Clone, stages_run
 from tests.pipeline.test_stale import each_file_parsed_once, leaves, new_params, other, plan
+from tests.sbw.run.cluster.conftest import RAY, Machines, machines, set_remote, wait_until  # noqa: F401 (a fixture)
 from tests.tiny import CONTEXT, HOOK, write_model
 
 PIPELINE = "stages/llm/sweep/dvc.yaml"
 UPSTREAM = {"stages/llm/dvc.yaml:fetch", "stages/llm/dvc.yaml:harvest"}
-KS = ("3", "8")
+CELLS = ("low", "high")
 VALUES: dict[str, Any] = {
     "hook": HOOK,
     "dtype": "float32",
@@ -32,10 +35,11 @@ VALUES: dict[str, Any] = {
     "harvest.tokens": 3000,
     "train.d_sae": 24,
     "train.batch_size": 30,
+    "train.buffer": 1000,
     "train.saes": {"one": {"architecture": "batchtopk", "k": 4}},
     "focus": "one",
     "dashboards.latents": [0],
-    "sweep.ks": [3, 8],
+    "sweep.cells": {"low": [3], "high": [8]},
     "sweep.contexts": 40,
     "sweep.groups": 2,
     "sweep.bins": 10,
@@ -47,9 +51,9 @@ VALUES: dict[str, Any] = {
 }
 
 AFTER_MEASURE = {"recommend", "score", "figures", "texts"}
-PROBED = {f"probe@{k}" for k in KS}
-MEASURED = {f"measure@{k}" for k in KS} | AFTER_MEASURE
-TRAINED = {f"train@{k}" for k in KS} | PROBED | MEASURED
+PROBED = {f"probe@{cell}" for cell in CELLS}
+MEASURED = {f"measure@{cell}" for cell in CELLS} | AFTER_MEASURE
+TRAINED = {f"train@{cell}" for cell in CELLS} | PROBED | MEASURED
 ON_ACTIVATIONS = {"activations", "baseline"} | PROBED | {"score", "figures"}
 HELD_OUT = {"held_out"} | MEASURED
 STALE = {
@@ -57,13 +61,16 @@ STALE = {
     "model_class": TRAINED | HELD_OUT | ON_ACTIVATIONS,
     "hook": TRAINED | HELD_OUT | ON_ACTIVATIONS,
     "dtype": TRAINED | HELD_OUT | ON_ACTIVATIONS,
+    "device": TRAINED | HELD_OUT | ON_ACTIVATIONS,
     "context_size": TRAINED | HELD_OUT | ON_ACTIVATIONS,
     "corpus.*": TRAINED | HELD_OUT | ON_ACTIVATIONS,  # written by the stage that writes the model
     "harvest.tokens": TRAINED,
     "harvest.batch_size": TRAINED | HELD_OUT,
+    "harvest.disk": set(),
     "train.saes.*": set(),
     "train.*": TRAINED,
-    "sweep.ks": {"train@26", "measure@26", "probe@26"} | AFTER_MEASURE,
+    "sweep.cells.low": {"train@low", "measure@low", "probe@low"} | AFTER_MEASURE,
+    "sweep.cells.high": {"train@high", "measure@high", "probe@high"} | AFTER_MEASURE,
     "sweep.seeds": TRAINED,
     "sweep.contexts": HELD_OUT,
     "sweep.groups": MEASURED,
@@ -115,9 +122,10 @@ def test_it_writes_what_git_keeps(ran: Clone) -> None:
 
 
 def test_a_killed_run_redoes_only_the_unfinished_cell(ran: Clone, tmp_path: Path) -> None:
-    clone, names = ran.copy(tmp_path / "sbw"), [f"{PIPELINE}:train@{k}" for k in KS]
-    cells = {name: clone.root / f"data/llm/sweep/sae/k={k}" for name, k in zip(names, KS, strict=True)}
+    clone, names = ran.copy(tmp_path / "sbw"), [f"{PIPELINE}:train@{cell}" for cell in CELLS]
+    cells = {name: clone.root / f"data/llm/sweep/sae/{cell}" for name, cell in zip(names, CELLS, strict=True)}
     before = {name: weights(cell) for name, cell in cells.items()}
+    shutil.rmtree(clone.root / ".dvc/cache")  # else they come out of it
     for cell in cells.values():
         shutil.rmtree(cell)
     with subprocess.Popen(["dvc", "repro", *names], cwd=clone.root, env=clone.environment, start_new_session=True,
@@ -133,7 +141,7 @@ def test_a_killed_run_redoes_only_the_unfinished_cell(ran: Clone, tmp_path: Path
 
 def begun(clone: Clone) -> bool:
     """Whether a cell is being trained."""
-    return any((clone.root / "data/llm/sweep/sae").glob(".k=*.partial"))
+    return any((clone.root / "data/llm/sweep/sae").glob(".*.partial"))
 
 
 def weights(cell: Path) -> list[bytes]:
@@ -145,7 +153,7 @@ def test_an_audit_of_the_sweep_takes_the_l0_that_was_measured(ran: Clone, tmp_pa
     clone.set_params({"audit.folder": "data/llm/sweep/sae"})
     clone.dvc("repro", "audit")
     audited = load_table(clone.root / "data/metrics/audit/saes.parquet")
-    assert audited["setting"].tolist() == [3, 3, 8, 8]
+    assert sorted(audited["setting"]) == [3, 3, 8, 8]
     assert not set(audited["l0"]) & {3, 8}
     assert len(load_table(clone.root / "data/metrics/audit/agreements.parquet")) == 2
 
@@ -185,3 +193,78 @@ def stale(root: Path, before: dict[str, Any]) -> set[str]:
                    if plan(stage) != before.get(stage.addressing) or new_params(stage)]  # fmt: skip
         affected = [nx.ancestors(index.graph, stage) | {stage} for stage in changed]
         return {stage.name for stages in affected for stage in stages if stage.path_in_repo == PIPELINE}
+
+
+def test_going_back_to_a_former_value_runs_nothing(ran: Clone, tmp_path: Path) -> None:
+    clone = ran.copy(tmp_path / "sbw")
+    clone.set_params({"train.lr": 2e-3}, file=LLM_PARAMS)
+    run = stages_run(clone.dvc("repro", PIPELINE))
+    assert {f"{PIPELINE}:{name}" for name in TRAINED} >= run >= {f"{PIPELINE}:train@{cell}" for cell in CELLS}
+    clone.set_params({"train.lr": 1e-3}, file=LLM_PARAMS)
+    assert stages_run(clone.dvc("repro", PIPELINE)) == set()
+    for cell in CELLS:
+        name = f"data/llm/sweep/sae/{cell}"
+        assert weights(clone.root / name) == weights(ran.root / name)
+
+
+def test_whoever_never_runs_it_is_not_asked_for_its_outputs(at_nine: tuple[Clone, str]) -> None:
+    clone, _ = at_nine
+    clone.add_pipeline("stages/llm/dvc.yaml")
+    clone.add_pipeline(PIPELINE)
+    for name in ("stages/llm", "stages/llm/sweep"):
+        assert not (ROOT / name / "dvc.lock").exists() or "dvc.lock" not in clone.run("git", "ls-files", name)
+    shutil.rmtree(clone.root / "data/toy")
+    clone.dvc("exp", "apply", "nine")
+    clone.dvc("checkout")
+    assert (clone.root / "data/toy").exists()
+
+
+def test_a_harvest_of_texts_of_ones_own_goes_on_after_a_kill(ran: Clone, tmp_path: Path) -> None:
+    clone, target = ran.copy(tmp_path / "sbw"), "stages/llm/dvc.yaml:harvest"
+    (tmp_path / "texts").mkdir()
+    for i in range(300):
+        (tmp_path / f"texts/{i}.txt").write_text(f"text {i}: " + " ".join(str(i * j) for j in range(150)))
+    mine = {"corpus.source": str(tmp_path / "texts"), "corpus.held_out": 0.1, "harvest.tokens": 150_000}
+    clone.set_params(mine, file=LLM_PARAMS)
+    partial = clone.root / "data/llm/.activations.partial"
+    with subprocess.Popen(["dvc", "repro", target], cwd=clone.root, env=clone.environment, start_new_session=True,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:  # fmt: skip
+        while not (kept := list(partial.glob("activations-*"))):
+            assert run.poll() is None, "it is killed before it ends"
+            time.sleep(0.005)
+        os.killpg(run.pid, signal.SIGKILL)
+    kept, shards = list(partial.glob("activations-*")), math.ceil(150_000 / 15 / 1024)
+    assert 0 < len(kept) < shards
+    assert f"harvest: {len(kept)} of {shards} shards are there already" in clone.dvc("repro", target)
+    assert not partial.exists()
+    resumed = weights(clone.root / "data/llm/activations")
+    shutil.rmtree(clone.root / "data/llm/activations")
+    clone.dvc("repro", "--single-item", "--force", target)
+    assert weights(clone.root / "data/llm/activations") == resumed
+    assert len(resumed) == shards
+
+
+def test_a_cluster_trains_each_cell_once_though_a_machine_dies(
+    ran: Clone,
+    machines: Machines,  # noqa: F811 (the fixture)
+    tmp_path: Path,
+) -> None:
+    clone = Clone(ran.copy(tmp_path / "sbw").root, RAY)
+    (tmp_path / "shared").mkdir()
+    (clone.root / "stages/llm/sweep/dvc.lock").unlink()
+    shutil.rmtree(clone.root / ".dvc/cache/runs")
+    before = {cell: weights(clone.root / f"data/llm/sweep/sae/{cell}") for cell in CELLS}
+    shutil.rmtree(clone.root / "data/llm/sweep/sae")
+    set_remote(clone, str(tmp_path / "shared"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "sbw", "cluster", f"{PIPELINE}:train", "--address", machines.address],
+        cwd=clone.root, env=clone.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as command:  # fmt: skip
+        wait_until(lambda: bool(machines.running("b", "stages.llm.sweep.train")), "`b` trains a cell", command)
+        machines.kill("b", "/raylet ")
+        printed, _ = command.communicate(timeout=500)
+    assert command.returncode == 0, printed
+    assert "was lost with 127.0.0.3" in printed
+    assert "2 cells ran, 0 were in the remote, 0 failed" in printed
+    assert {cell: weights(clone.root / f"data/llm/sweep/sae/{cell}") for cell in CELLS} == before
+    assert not stages_run(printed) & {f"{PIPELINE}:train@{cell}" for cell in CELLS}, "the head trained none"

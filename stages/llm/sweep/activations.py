@@ -13,7 +13,7 @@ def main(llm: Llm) -> None:
 
     probing = llm.probing
     require_datasets(probing.datasets)
-    model = load_model(Path("data/llm/model"), llm.model_class, llm.dtype)
+    model = load_model(Path("data/llm/model"), llm.model_class, llm.dtype, llm.device)
     require_hook(model, llm.hook, "hook")
     with whole_folder(Path("data/llm/probing/activations")) as folder:
         write_activations(probing.datasets, model, llm.hook, probing.batch_size, llm.context_size, folder)

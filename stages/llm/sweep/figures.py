@@ -17,7 +17,7 @@ def main(llm: Llm) -> None:
     from sbw.llm.sweep import load_measured, recommended
 
     ks, names = llm.sweep.figures.ks, ("saes", "histograms", "latents")
-    saes, histograms, latents = load_measured(DATA / "sweep/measured", llm.sweep.ks, *names)
+    saes, histograms, latents = load_measured(DATA / "sweep/measured", llm.sweep.cells, *names)
     curves = load_table(DATA / "sweep/recommendation/curves.parquet")
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
     with styled(), whole_folder(Path("plots/llm_sweep")) as folder:

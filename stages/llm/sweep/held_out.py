@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sbw.params import Llm
+from sbw.run.errors import UserError
 from sbw.run.outputs import whole_folder
 from sbw.run.stage import run
 
@@ -10,16 +11,18 @@ OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
-    from sbw.llm.activations import harvest, open_store, tokens_in
-    from sbw.llm.model import load_model, special_tokens
+    from sbw.llm.activations import harvest, open_store, tokenise
+    from sbw.llm.model import load_model
 
-    size = llm.harvest.batch_size
-    model = load_model(OUT / "model", llm.model_class, llm.dtype)
-    looked_at, run_on = (open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size) for _ in range(2))
-    tokens = tokens_in(looked_at, special_tokens(model).cpu(), llm.sweep.contexts)
+    size, wanted = llm.harvest.batch_size, llm.sweep.contexts
+    model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
+    store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
     with whole_folder(OUT / "sweep/held_out") as folder:
-        harvest(model, run_on, tokens, size, folder)
-    print(f"{tokens:,} tokens")
+        contexts = tokenise(store, folder, contexts=wanted)
+        if (found := len(contexts.tokens)) < wanted:
+            raise UserError(f"`sweep.contexts` must be at most {found}, all that the held-out texts have, got {wanted}")
+        harvest(model, store, contexts, size, folder)
+    print(f"{contexts.kept:,} tokens")
 
 
 if __name__ == "__main__":

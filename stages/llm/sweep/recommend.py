@@ -14,7 +14,7 @@ def main(llm: Llm) -> None:
     from sbw.llm.sweep import load_measured, sweep_summary
     from sbw.verdict.recommendation import CURVES, EVIDENCE, SENSITIVITY, recommend
 
-    tables = load_measured(OUT / "measured", llm.sweep.ks, "saes", "projections", "stability")
+    tables = load_measured(OUT / "measured", llm.sweep.cells, "saes", "projections", "stability")
     saes, projections, stability = tables
     found = recommend(saes, projections, stability, seed=llm.recommend.seed)
     with (

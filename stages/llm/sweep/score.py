@@ -12,12 +12,12 @@ OUT = Path("data/llm")
 def main(llm: Llm) -> None:
     import pandas as pd
 
-    from sbw.files import folder_of, load_table, save_table
+    from sbw.files import load_table, save_table
     from sbw.llm.scores import SCORES, probe_scores, scores_summary
+    from sbw.llm.sweep import load_measured
 
-    names = [folder_of({"k": k}) for k in llm.sweep.ks]
-    probes = pd.concat([load_table(OUT / f"probing/saes/{name}.parquet") for name in names], ignore_index=True)
-    saes = pd.concat([load_table(OUT / f"sweep/measured/{name}/saes.parquet") for name in names], ignore_index=True)
+    probes = pd.concat([load_table(OUT / f"probing/saes/{cell}.parquet") for cell in llm.sweep.cells])
+    (saes,) = load_measured(OUT / "sweep/measured", llm.sweep.cells, "saes")
     table = probe_scores(probes, load_table(OUT / "probing/baseline.parquet"), saes, llm.recommend.seed)
     with whole(OUT / "probing/scores.parquet") as path, whole(Path("data/metrics/llm/probing.json")) as numbers:
         save_table(table, SCORES, path)

@@ -11,21 +11,23 @@ OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
-    from sbw.files import folder_of, load_table
     from sbw.llm.activations import open_store
-    from sbw.llm.model import label, load_model
-    from sbw.llm.sweep import SweptSae, recommended
+    from sbw.llm.model import load_model
+    from sbw.llm.sweep import SweptSae, load_measured, recommended
     from sbw.llm.texts import Column, read_texts, texts_page
+    from sbw.llm.wheel import label
     from sbw.saes.disk import load_sae
 
     shown, size = llm.sweep.texts, llm.harvest.batch_size
     verdict = recommended(read_json(Path("data/metrics/llm/recommendation.json")))
+    (saes,) = load_measured(OUT / "sweep/measured", llm.sweep.cells, "saes")
     columns = []
     for k in sorted(shown.ks):
-        row = load_table(OUT / "sweep/measured" / folder_of({"k": k}) / "saes.parquet").iloc[0]
+        row = saes[saes["k"] == k].iloc[0]
         name = ": ".join(filter(None, [f"L0 {row['l0']:.3g}", verdict.place_of(row["l0"])]))
-        columns.append(Column(name, load_sae(OUT / "sweep/sae" / SweptSae(k, int(row["seed"])).name)))
-    model = load_model(OUT / "model", llm.model_class, llm.dtype)
+        sae = OUT / "sweep/sae" / llm.sweep.cell_of(k) / SweptSae(k, int(row["seed"])).name
+        columns.append(Column(name, load_sae(sae)))
+    model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
     texts = read_texts(model, llm.hook, store.get_batch_tokens(shown.contexts), size)
     title = f"What latents at {llm.hook} of {label(llm.model)} fire on, by L0"

@@ -1,27 +1,31 @@
-"""Train the SAEs of one k of `sweep`, all seeds at once, into data/llm/sweep/sae/k=K/seed=S."""
+"""Train the SAEs of one cell of `sweep`, every k and seed of it together, into data/llm/sweep/sae/CELL/k=K/seed=S."""
 
 from pathlib import Path
 
 from sbw.params import Llm
 from sbw.params.llm import LlmBatchTopK
 from sbw.run.outputs import whole_folder
-from sbw.run.stage import number_of, run
+from sbw.run.stage import one_of, run
 
 
-def main(llm: Llm, value: str) -> None:
-    wanted = LlmBatchTopK(architecture="batchtopk", k=number_of("k", value, llm.sweep.ks))
+def main(llm: Llm, cell: str) -> None:
+    ks = llm.sweep.cells[one_of("cell", cell, list(llm.sweep.cells))]
 
-    from sbw.files import folder_of
-    from sbw.llm.activations import load_activations
-    from sbw.llm.model import label
+    from sbw.llm.shards import Shards
+    from sbw.llm.sweep import swept
     from sbw.llm.training import Recipe, Source, train_saes
+    from sbw.llm.wheel import label
+    from sbw.lockstep.device import pick_device
 
-    recipes = [Recipe(folder_of({"seed": seed}), wanted, seed) for seed in llm.sweep.seeds]
-    source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size)
-    activations = load_activations(Path("data/llm/activations"))
-    with whole_folder(Path("data/llm/sweep/sae", folder_of({"k": wanted.k}))) as folder:
-        train_saes(recipes, llm.train, activations, source, lambda name: folder / name)
+    recipes = [
+        Recipe(sae.name, LlmBatchTopK(architecture="batchtopk", k=sae.k), sae.seed)
+        for sae in swept(ks, llm.sweep.seeds)
+    ]
+    source = Source(label(llm.model), llm.model_class, llm.hook, llm.context_size, llm.corpus.source)
+    activations = Shards(Path("data/llm/activations"))
+    with whole_folder(Path("data/llm/sweep/sae", cell)) as folder:
+        train_saes(recipes, llm.train, activations, source, folder, pick_device(llm.device))
 
 
 if __name__ == "__main__":
-    run(main, __doc__, Llm, k="value of `sweep.ks`")
+    run(main, __doc__, Llm, cell="name of the cell in `sweep.cells`")

@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sbw.auditing.agreement import greedy_agreement
 from sbw.auditing.audit import audit
 from sbw.auditing.repeated import AGREEMENTS
 from sbw.auditing.rows import AUDIT
 from sbw.files import load_table
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.stability import decoder_agreement
+from sbw.pretrained.agreement import greedy_agreement
 from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae, save_sae
 from sbw.saes.untrained import initial_jumprelu_sae, initial_sae
@@ -183,7 +183,7 @@ def test_folders_are_audited_without_importing_saelens(folder: Path) -> None:
 
 def test_large_decoders_are_matched_greedily(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = audit(folder).agreements["agreement"]
-    monkeypatch.setattr("sbw.auditing.agreement.MATCHED_UP_TO", 7)
+    monkeypatch.setattr("sbw.pretrained.agreement.MATCHED_UP_TO", 7)
     greedy = audit(folder).agreements["agreement"]
     assert (greedy <= exact + 1e-6).all()
     assert (greedy > 0.95 * exact).all()
@@ -191,7 +191,7 @@ def test_large_decoders_are_matched_greedily(folder: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.5, 10.0])
 def test_a_greedy_matching_in_blocks_is_nearly_the_exact_one(noise: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sbw.auditing.agreement._AT_ONCE", 7 * 200)
+    monkeypatch.setattr("sbw.pretrained.agreement._AT_ONCE", 7 * 200)
     generator = seeded(0)
     a = torch.randn(200, 32, generator=generator)
     b = (a + noise * torch.randn(200, 32, generator=generator))[torch.randperm(200, generator=generator)]

@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor
 
 from sbw.auditing.audit import audit
-from sbw.llm.activations import load_activations
+from sbw.llm.shards import Shards
 from sbw.run.errors import UserError
 from tests.tiny import HOOK, WIDTH, random_sae, write_model
 
@@ -77,7 +77,7 @@ def test_texts_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None:
     for name, cause in {
         "empty.txt": "holds no text",
         "of_numbers.jsonl": "must have a column `text`, got number",
-        "other.csv": "must be of .parquet, .jsonl, .txt, or a folder of such files",
+        "other.csv": r"must be of \.parquet, .*\.txt, or a folder of such files",
     }.items():
         with pytest.raises(UserError, match=cause):
             audit(folder / "saes", texts=tmp_path / name)
@@ -90,9 +90,9 @@ def test_the_activations_are_those_of_the_hook(folder: Path, tmp_path: Path, mon
 
     kept, harvest = list[Tensor](), activations.harvest
 
-    def keeping(model: Any, store: Any, tokens: int, batch_size: int, out: Path) -> None:
-        harvest(model, store, tokens, batch_size, out)
-        kept.append(load_activations(out))
+    def keeping(model: Any, store: Any, contexts: Any, batch_size: int, out: Path) -> None:
+        harvest(model, store, contexts, batch_size, out)
+        kept.append(Shards(out).all())
 
     monkeypatch.setattr(activations, "harvest", keeping)
     texts = audit(folder / "saes", texts=folder / "texts/a.parquet", model=str(folder / "model"))

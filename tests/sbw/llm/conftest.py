@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 from sae_lens import ActivationsStore
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from sbw.llm.activations import open_store
 from sbw.llm.model import Model, load_model
@@ -23,6 +25,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model(tiny: Path) -> Model:
     return load_model(tiny / "model", "SAETransformerBridge", "float32")
+
+
+@pytest.fixture(scope="session")
+def alone(tiny: Path) -> PreTrainedModel:
+    """The tiny model without hooks."""
+    return AutoModelForCausalLM.from_pretrained(tiny / "model", dtype=torch.float32)
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from sae_lens.analysis.neuronpedia_integration import get_neuronpedia_quick_list
 
 from sbw.llm.activations import open_store
 from sbw.llm.dashboards import dashboard, quick_list_url, whole_page
-from sbw.llm.model import Model
+from sbw.llm.model import Model, load_model
+from sbw.run.errors import UserError
 from tests.browser import asked, needs_chromium
-from tests.tiny import CONTEXT, HOOK, HOSTILE, random_sae
+from tests.tiny import CONTEXT, HIDDEN, HOOK, HOSTILE, Z, random_sae
 
 LATENTS = [0, 3, 7]
 DRAWN = """
@@ -57,6 +58,20 @@ def test_the_same_texts_give_the_same_page(page: str, model: Model, tiny: Path) 
     store = open_store(model, tiny / "corpus/train", HOOK, CONTEXT, batch_size=32)
     again = dashboard(random_sae(threshold=0.2), model, store.get_batch_tokens(), LATENTS, "latents of <tiny>")
     assert again == page
+
+
+@pytest.mark.filterwarnings("ignore:HookedTransformer is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(("hook", "name"), [(Z, "attn.hook_z"), (HIDDEN, "mlp.hook_post")])
+def test_other_hooks_are_drawn_by_transformer_lens_own_class_alone(
+    hook: str, name: str, model: Model, tiny: Path
+) -> None:
+    contexts = open_store(model, tiny / "corpus/train", HOOK, CONTEXT, batch_size=32).get_batch_tokens()
+    sae = random_sae(threshold=0.01, hook=hook)
+    with pytest.raises(UserError, match=rf"sae-dashboard draws SAEs at one of: .*{name}.* of a block, got '{hook}'"):
+        dashboard(sae, model, contexts, LATENTS, "title")
+    sae.cfg.metadata.hook_name = f"blocks.0.{name}"
+    hooked = load_model(tiny / "model", "HookedSAETransformer", "float32")
+    assert "plotly" in dashboard(sae, hooked, contexts, LATENTS, "title")
 
 
 def test_another_sae_dashboard_is_refused() -> None:

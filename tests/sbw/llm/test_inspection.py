@@ -6,22 +6,24 @@ from typing import Any
 import pytest
 import torch
 from sae_lens import ActivationsStore, StandardSAE, StandardSAEConfig
-from transformers import AutoModelForCausalLM
+from transformers import PreTrainedModel
 
 from sbw.llm.inspection import L0, Task, l0_histogram, own_loss, task_tokens, variants
-from sbw.llm.model import Model, special_tokens
+from sbw.llm.model import Model, load_model, special_tokens
 from sbw.run.errors import UserError
-from tests.tiny import HOOK, WIDTH, random_sae
+from tests.sbw.llm import by_hand
+from tests.tiny import HOOK, QUERIES, WIDTH, WIDTHS, random_sae
 
 TASK = Task("John gave the bag to", " Mary")
 
 
-def perfect_sae() -> StandardSAE:
+def perfect_sae(hook: str = HOOK) -> StandardSAE:
     """Reconstructs every activation: a latent for each direction and its opposite."""
-    sae = StandardSAE(StandardSAEConfig(d_in=WIDTH, d_sae=2 * WIDTH))
-    sae.W_dec.data = torch.cat([torch.eye(WIDTH), -torch.eye(WIDTH)])
+    width = WIDTHS.get(hook, WIDTH)
+    sae = StandardSAE(StandardSAEConfig(d_in=width, d_sae=2 * width))
+    sae.W_dec.data = torch.cat([torch.eye(width), -torch.eye(width)])
     sae.W_enc.data = sae.W_dec.data.T.contiguous()
-    sae.cfg.metadata.hook_name = HOOK
+    sae.cfg.metadata.hook_name = hook
     return sae
 
 
@@ -45,7 +47,43 @@ def test_the_histogram_counts_every_token_but_the_first_and_the_special(model: M
     assert set(found.loc[found["sae"] == "perfect", "l0"]) == {WIDTH}
 
 
-def test_a_perfect_sae_changes_nothing_and_zeros_do(model: Model, contexts: torch.Tensor, tiny: Path) -> None:
+@pytest.mark.parametrize("hook", WIDTHS)
+def test_saes_at_any_hook_change_it_alone(
+    hook: str, model: Model, alone: PreTrainedModel, contexts: torch.Tensor
+) -> None:
+    sae, special = random_sae(hook=hook), torch.isin(contexts, special_tokens(model))
+    found = variants({"perfect": perfect_sae(hook), "poor": sae}, model, hook, contexts, 4, TASK)
+    edits = [lambda x: x, lambda x: x, lambda x: torch.where(special[..., None], x, sae(x)), torch.zeros_like]
+    expected = [by_hand.losses(alone, hook, contexts, edit).mean().item() for edit in edits]
+    assert found["ce_loss"].tolist() == pytest.approx(expected, rel=1e-5)
+    assert abs(expected[2] - expected[0]) > 1e-3
+    histogram = l0_histogram({"a": sae}, model, contexts, 4).set_index("l0")["tokens"]
+    l0 = (sae.encode(by_hand.activations(alone, hook, contexts)) > 0).sum(dim=-1)[:, 1:][~special[:, 1:]]
+    assert histogram.to_dict() == {i: count for i, count in enumerate(l0.bincount().tolist()) if count}
+
+
+@pytest.mark.filterwarnings("ignore:HookedTransformer is deprecated:DeprecationWarning")
+def test_transformer_lens_own_class_gets_its_heads_back(model: Model, contexts: torch.Tensor, tiny: Path) -> None:
+    hooked, name = load_model(tiny / "model", "HookedSAETransformer", "float32"), "blocks.0.attn.hook_q"
+    sae, theirs = random_sae(hook=QUERIES), random_sae(hook=QUERIES)
+    theirs.cfg.metadata.hook_name = name
+    found = variants({"poor": theirs}, hooked, name, contexts, 4, TASK)["ce_loss"]
+    expected = variants({"poor": sae}, model, QUERIES, contexts, 4, TASK)["ce_loss"]
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_a_normalisation_that_is_not_folded_in_is_refused(model: Model, contexts: torch.Tensor) -> None:
+    saes = {"mine": random_sae(normalised="expected_average_only_in")}
+    reason = "`normalize_activations` of mine must be one of: none, constant_norm_rescale, layer_norm, got 'expected"
+    with pytest.raises(UserError, match=reason):
+        l0_histogram(saes, model, contexts, 4)
+    with pytest.raises(UserError, match=reason):
+        variants(saes, model, HOOK, contexts, 4, TASK)
+
+
+def test_a_perfect_sae_changes_nothing_and_zeros_do(
+    model: Model, contexts: torch.Tensor, alone: PreTrainedModel
+) -> None:
     found = variants({"perfect": perfect_sae(), "poor": random_sae()}, model, HOOK, contexts, 4, TASK)
     original, perfect, poor, ablated = (found.iloc[i] for i in range(4))
     assert list(found["variant"]) == ["model", "sae", "sae", "ablated"]
@@ -53,7 +91,6 @@ def test_a_perfect_sae_changes_nothing_and_zeros_do(model: Model, contexts: torc
     assert perfect["answer_probability"] == pytest.approx(original["answer_probability"], rel=1e-4)
     assert perfect["answer_rank"] == original["answer_rank"]
     assert abs(poor["ce_loss"] - original["ce_loss"]) > 1e-3
-    alone = AutoModelForCausalLM.from_pretrained(tiny / "model", dtype=torch.float32)
     assert own_loss(alone, contexts, 4) == pytest.approx(original["ce_loss"], rel=1e-5)
     vocabulary = alone.config.vocab_size
     assert ablated["answer_probability"] == pytest.approx(1 / vocabulary, rel=1e-5)

@@ -6,20 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sae_lens import ActivationsStore
 from torch import Tensor
 
 from sbw.files import load_table, save_table
-from sbw.llm.activations import tokens_in
 from sbw.llm.measuring import SCHEMAS, agreements_of_seeds, measure, with_evals
-from sbw.llm.model import Model, special_tokens
 from sbw.llm.sweep import SweptSae
+from sbw.metrics.coherence import latent_coherence
 from sbw.metrics.geometry import pairwise_cosine
 from sbw.metrics.projection import decoder_projections, nth_projections, sampling_error
 from sbw.metrics.reconstruction import reconstruction_errors
 from sbw.metrics.stability import decoder_agreement
 from sbw.metrics.streaming import RELATIVE_ERROR
-from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae
 from sbw.toy.generators import seeded
 from tests.tiny import random_sae
@@ -102,13 +99,20 @@ def test_a_histogram_is_of_projections_in_units_of_sigma(
     assert above == pytest.approx(((projections > 0) & (projections <= 6)).double().mean().item(), abs=1e-3)
 
 
-def test_seeds_of_a_k_are_compared_unless_there_are_too_many_latents(
-    tables: dict[str, pd.DataFrame], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seeds_of_each_k_are_compared(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     a, b = (load_sae(folder / swept.name).W_dec.detach() for swept in SWEPT)
     assert tables["stability"].to_numpy().tolist() == [[4, 0, 1, pytest.approx(decoder_agreement(a, b))]]
-    monkeypatch.setattr("sbw.metrics.stability.MATCHED_UP_TO", 23)
-    assert agreements_of_seeds(SWEPT, folder).empty
+    other = SweptSae(8.0, 0)
+    random_sae().save_model(folder / other.name)
+    assert agreements_of_seeds([SWEPT[0], other], folder).empty, "they differ in more than their seed"
+
+
+@torch.no_grad()
+def test_each_latent_has_its_own_coherence(tables: dict[str, pd.DataFrame], folder: Path, x: Tensor) -> None:
+    sae, rows = load_sae(folder / SWEPT[0].name), of(tables["latents"], SWEPT[0])
+    expected = latent_coherence(sae.encode(x.float()), sae.W_dec)
+    np.testing.assert_allclose(rows["coherence"], expected, rtol=1e-4)
+    assert rows["coherence"].isna().sum() == (rows["density"] == 0).sum() >= 1
 
 
 def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_processes(
@@ -124,11 +128,3 @@ def test_the_tables_fit_their_schemas_and_do_not_depend_on_the_number_of_process
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / place).iterdir()} for place in ("one", "two"))
     assert one == two
     assert load_table(tmp_path / "one/saes.parquet")["ce_loss_score"].isna().tolist() == [False, True]
-
-
-def test_tokens_are_counted_without_special_ones_and_too_many_contexts_refused(
-    store: ActivationsStore, model: Model
-) -> None:
-    assert tokens_in(store, special_tokens(model), 3) < 3 * 16
-    with pytest.raises(UserError, match=r"`sweep\.contexts` must be at most \d+, all that .*, got 100000"):
-        tokens_in(store, special_tokens(model), 100_000)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import PreTrainedModel
 
 from sbw.files import save_table
 from sbw.llm.model import Model
@@ -22,7 +23,8 @@ from sbw.llm.probing import (
     write_activations,
 )
 from sbw.run.errors import UserError
-from tests.tiny import HOOK, random_sae
+from tests.sbw.llm import by_hand
+from tests.tiny import HOOK, WIDTHS, random_sae
 
 DATASETS = ["119_us_state_TX", "41_truthqa_tf"]
 LONGEST = 16
@@ -83,6 +85,15 @@ def test_long_texts_lose_their_beginning_and_short_ones_nothing(model: Model) ->
     torch.testing.assert_close(found[1], found[2], atol=1e-5, rtol=1e-5)
     alone = last_token_activations(texts[:1], model, HOOK, 2, 13)
     torch.testing.assert_close(found[:1], alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("hook", WIDTHS)
+def test_activations_at_any_hook_are_those_of_transformers(hook: str, model: Model, alone: PreTrainedModel) -> None:
+    texts = ["the end of it", "b"]
+    found = last_token_activations(texts, model, hook, 2, LONGEST)
+    tokens = (torch.tensor([model.tokenizer(text)["input_ids"]]) for text in texts)
+    expected = torch.cat([by_hand.activations(alone, hook, text)[:, -1] for text in tokens])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_bytes_do_not_depend_on_the_number_of_processes(

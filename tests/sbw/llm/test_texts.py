@@ -6,11 +6,13 @@ import pytest
 import torch
 from sae_lens import SAE, ActivationsStore
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from sbw.llm.model import Model
 from sbw.llm.texts import Column, ReadTexts, counterparts, read_texts, texts_page, top_examples, top_latents
 from tests.browser import asked, needs_chromium
-from tests.tiny import HOOK, HOSTILE, WIDTH, random_sae
+from tests.sbw.llm import by_hand
+from tests.tiny import HOOK, HOSTILE, WIDTH, Z, random_sae
 
 
 @pytest.fixture
@@ -36,6 +38,12 @@ def test_activations_are_those_of_the_model(texts: ReadTexts, model: Model, stor
     torch.testing.assert_close(texts.activations, store.get_activations(texts.contexts)[..., :].view(24, -1, WIDTH))
     assert not texts.wanted[:, 0].any()
     assert texts.wanted[:, 1].any()
+
+
+def test_heads_are_joined(model: Model, store: ActivationsStore, alone: PreTrainedModel) -> None:
+    contexts = store.get_batch_tokens(6)
+    found = read_texts(model, Z, contexts, 4).activations
+    torch.testing.assert_close(found, by_hand.activations(alone, Z, contexts))
 
 
 def test_everything_from_outside_is_escaped(texts: ReadTexts, model: Model) -> None:

@@ -5,6 +5,7 @@ Shapes: h latents, d width of the activations.
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -14,11 +15,13 @@ from tqdm import tqdm
 
 from sbw.metrics.stability import MATCHED_UP_TO, decoder_agreement
 
+K = TypeVar("K")
+
 _AT_ONCE = 1 << 26  # cosines
 
 
-def agreements(decoders: Mapping[str, Float[Tensor, "h d"]]) -> list[tuple[str, str, float]]:
-    """The names and agreement of each pair of decoders; of more than MATCHED_UP_TO latents by `greedy_agreement`."""
+def agreements(decoders: Mapping[K, Float[Tensor, "h d"]]) -> list[tuple[K, K, float]]:
+    """The keys and agreement of each pair of decoders; of more than MATCHED_UP_TO latents by `greedy_agreement`."""
     pairs = list(combinations(decoders, 2))
     of = decoder_agreement if len(next(iter(decoders.values()))) <= MATCHED_UP_TO else greedy_agreement
     return [(a, b, of(decoders[a], decoders[b])) for a, b in tqdm(pairs, desc="agree", unit="pair", disable=None)]
