@@ -55,18 +55,24 @@ paper: environment ## the paper's number of seeds (profiles/paper), reported in 
 plots: repro ## a page of interactive plots that needs no network, dvc_plots/index.html
 	dvc plots show
 
+# Pipelines that .dvcignore closes to DVC; once opened, in a file that git ignores, they stay so.
+open = grep -qsx '!/$(1)' stages/.dvcignore || echo '!/$(1)' >> stages/.dvcignore
+
 .PHONY: validation
 validation: environment ## the rule fitted and tested on toys whose L0 is known
+	$(call open,validation)
 	python -m sbw check
 	dvc repro stages/validation/dvc.yaml
 
 .PHONY: llm
 llm: environment $(INSTALLED)-llm ## SAEs on a real language model: harvested, trained, evaluated, shown
+	$(call open,llm)
 	python -m sbw check
 	dvc repro stages/llm/dvc.yaml
 
 .PHONY: llm-sweep
 llm-sweep: environment $(INSTALLED)-llm ## which L0 of the language model is right: a sweep, probes, a verdict
+	$(call open,llm)
 	python -m sbw check
 	dvc repro stages/llm/sweep/dvc.yaml
 

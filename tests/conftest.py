@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from multiprocessing.pool import ThreadPool
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from filelock import FileLock
 from hypothesis import settings
 from ruamel.yaml import YAML
@@ -28,7 +31,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 LLM_PARAMS = "stages/llm/params.yaml"
-OTHER_PIPELINES = "stages/*/dvc.yaml"  # DVC reads every one in a clone, whichever it runs
 RESULTS = ("dvc.lock", "*/dvc.lock", "data/*.json", "plots/*.svg", "plots/*.md", "plots/*.html", "plots/*.png")
 QUICK: dict[str, Any] = {
     "synthesize.eval_samples": 2_000,
@@ -155,9 +157,9 @@ class Clone:
             _set(document, name, values)
         yaml.dump(document, path)
 
-    def add_pipeline(self, name: str) -> None:
-        """Put one beside the main one, which is the only one in a clone."""
-        shutil.copy2(ROOT / name, self.root / name)
+    def open(self, pipeline: str) -> None:
+        """Have DVC read a pipeline beside the main one, a folder in stages, as `make` does."""
+        (self.root / "stages/.dvcignore").write_text(f"!/{pipeline}\n")
 
     def copy(self, to: Path) -> "Clone":
         shutil.copytree(self.root, to, symlinks=True)
@@ -175,6 +177,21 @@ def _set(document: dict[str, Any], name: str, values: dict[str, Any]) -> None:
 
 def _no_network(*address: object, **_: object) -> None:
     raise AssertionError(f"a stage looks for {address}")
+
+
+@contextmanager
+def every_pipeline() -> Iterator[Repo]:
+    """DVC's view of the project's pipelines, all of them open."""
+    with tempfile.TemporaryDirectory() as place:
+        for path in [ROOT / "dvc.yaml", ROOT / "params.yaml", ROOT / ".dvcignore", *ROOT.glob("stages/**/*.yaml")]:
+            copy = Path(place, path.relative_to(ROOT))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+        Path(place, "stages/.dvcignore").write_text("!/llm\n!/validation\n")
+        Path(place, ".dvc").mkdir()
+        Path(place, ".dvc/config").write_text("[core]\n    no_scm = true\n")
+        with Repo(place) as repo:
+            yield repo
 
 
 def lock(clone: Clone) -> dict[str, object]:
@@ -270,7 +287,7 @@ def _check_out(root: Path) -> None:
     clone = Clone(root)
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file() and not any(fnmatchcase(name, pattern) for pattern in (*RESULTS, OTHER_PIPELINES)):
+        if (ROOT / name).is_file() and not any(fnmatchcase(name, pattern) for pattern in RESULTS):
             (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, clone.root / name)
     clone.set_params(QUICK, QUICK_WITHOUT)

@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sbw.llm.model import Model, special_tokens, width_at
-from sbw.llm.parquet import stream_texts
+from sbw.llm.texts_on_disk import texts_in
 from sbw.run.errors import UserError, not_found
 from sbw.run.outputs import whole
 from sbw.run.processes import map_processes, processes_on
@@ -62,10 +62,9 @@ def load_texts(folder: Path) -> IterableDataset:
     Raises:
         FileNotFoundError: the folder has none.
     """
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
+    if not any(folder.glob("*.parquet")):
         raise not_found(folder / "*.parquet")
-    return stream_texts([str(file) for file in files])
+    return texts_in(folder)
 
 
 @contextmanager

@@ -14,20 +14,12 @@ import pyarrow.parquet as pq
 from datasets import IterableDataset, load_dataset
 
 from sbw.files import column
-from sbw.llm.parquet import stream_texts
+from sbw.llm.texts_on_disk import READERS, texts_in
 from sbw.params.llm import Corpus
-from sbw.run.errors import UserError, not_found, reading
+from sbw.run.errors import UserError
 
 CORPUS = pa.schema([column("text", pa.string(), "a text, unchanged")])
 SPLITS = ("train", "held_out")
-FORMATS = {
-    ".parquet": "parquet",
-    ".jsonl": "json",
-    ".jsonl.gz": "json",
-    ".jsonl.zst": "json",
-    ".txt": "text",
-}
-"""The files that texts are read from, and what `datasets` calls their format; a `.txt` file is one text."""
 PROBES = "sae-probes"
 _SHUFFLED = 10_000
 """Texts among which the next one is drawn."""
@@ -47,9 +39,8 @@ def texts_of(corpus: Corpus) -> Iterator[str]:
         texts = texts_of_probes()
         found: Iterator[str] = (texts[i] for i in np.random.default_rng(corpus.seed).permutation(len(texts)))
     else:
-        local = _is_path(corpus.source)
-        opened = _of_files(Path(corpus.source), corpus.column) if local else _of_hub(corpus)
-        found = _column(opened.shuffle(corpus.seed, buffer_size=_SHUFFLED), corpus.column, corpus.source)
+        opened = texts_in(Path(corpus.source), corpus.column) if _is_path(corpus.source) else _of_hub(corpus)
+        found = (row["text"] for row in opened.shuffle(corpus.seed, buffer_size=_SHUFFLED))
     yield from islice((text for text in found if text and text.strip()), corpus.texts)
 
 
@@ -68,7 +59,7 @@ def texts_of_files(path: Path) -> Iterator[str]:
     Raises:
         FileNotFoundError, UserError: there is no such file or folder, or one is not readable or has no column `text`.
     """
-    return (text for text in _column(_of_files(path, "text"), "text", str(path)) if text and text.strip())
+    return (row["text"] for row in texts_in(path) if row["text"] and row["text"].strip())
 
 
 def write_corpus(texts: Iterable[str], held_out: float, seed: int, folder: Path) -> dict[str, int]:
@@ -128,30 +119,14 @@ def _write(writer: pq.ParquetWriter, texts: list[str]) -> None:
 
 
 def _is_path(source: str) -> bool:
-    return Path(source).exists() or source.startswith((".", "/")) or source.endswith(tuple(FORMATS))
-
-
-def _of_files(path: Path, column: str) -> IterableDataset:
-    if not path.exists():
-        raise not_found(path)
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _format(file))
-    formats = {FORMATS[found] for file in files if (found := _format(file))}
-    if len(formats) != 1:
-        allowed = f"must be of {', '.join(FORMATS)}, or a folder of such files"
-        raise UserError(f"{path} {allowed}" + (", all of one kind" if formats else ""))
-    (kind,) = formats
-    names = [str(file) for file in files]
-    if kind == "parquet":
-        return stream_texts(names, column)
-    whole = {"sample_by": "document"} if kind == "text" else {}
-    with reading(path, f"{kind} file of texts"):
-        return load_dataset(kind, data_files=names, split="train", streaming=True, **whole)
+    return Path(source).exists() or source.startswith((".", "/")) or source.endswith(tuple(READERS))
 
 
 def _of_hub(corpus: Corpus) -> IterableDataset:
     name = corpus.source
     try:
-        return load_dataset(name, corpus.subset, split=corpus.split, revision=corpus.revision, streaming=True)
+        rows = load_dataset(name, corpus.subset, split=corpus.split, revision=corpus.revision, streaming=True)
+        found = list(next(iter(rows), {}))
     except (OSError, ValueError, RuntimeError) as error:
         refused = (
             f"`corpus.source`: {name!r} is neither `{PROBES}` nor a file or folder, and was not fetched from the hub"
@@ -159,15 +134,6 @@ def _of_hub(corpus: Corpus) -> IterableDataset:
         if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
             raise UserError(f"{refused}, since HF_HUB_OFFLINE is set: unset it to allow the look-up") from error
         raise UserError(f"{refused}: {str(error).splitlines()[0]}") from error
-
-
-def _column(rows: IterableDataset, name: str, source: str) -> Iterator[str]:
-    with reading(Path(source), "source of texts"):
-        for row in rows:
-            if name not in row:
-                raise UserError(f"`corpus.column`: {source} has no column {name!r}, it has: {', '.join(row)}")
-            yield row[name]
-
-
-def _format(file: Path) -> str | None:
-    return next((suffix for suffix in FORMATS if file.name.endswith(suffix)), None)
+    if corpus.column not in found:
+        raise UserError(f"`corpus.column`: {name} has no column {corpus.column!r}, it has: {', '.join(found)}")
+    return rows.select_columns([corpus.column]).rename_columns({corpus.column: "text"})

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from sbw.params.figures import FAMILIES
 from sbw.run.loading import load_params
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, Clone, every_pipeline
 
 NO_NUMBER_DEPENDS_ON = (ROOT / "sbw/run", ROOT / "sbw/params")
 """How a stage runs, and the check of its params, whose values DVC tracks."""
@@ -36,7 +35,7 @@ ROOMS = [
 
 
 def pipeline_stages() -> list[PipelineStage]:
-    with Repo(str(ROOT)) as repo:
+    with every_pipeline() as repo:
         return list(repo.index.stages)
 
 

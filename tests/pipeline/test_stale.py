@@ -16,7 +16,7 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
-from tests.conftest import ROOT, Clone, leaves
+from tests.conftest import ROOT, Clone, every_pipeline, leaves
 
 IN_FOCUS = {"train", "evaluate@train", "figures@train", "series"}
 TOY_FIGURES = {"figures@toy"}
@@ -139,5 +139,5 @@ def new_params(stage: PipelineStage) -> bool:
 
 @pytest.mark.filterwarnings("ignore")  # of a library below DVC
 def test_no_two_stages_of_any_pipeline_write_the_same() -> None:
-    with Repo(str(ROOT)) as repo:
+    with every_pipeline() as repo:
         repo.index.check_graph()

@@ -44,7 +44,7 @@ def of_cells(*cells: str) -> set[str]:
 
 def test_it_runs_and_reruns_what_a_change_concerns(fresh: Clone) -> None:
     set_params(fresh, shorten)
-    fresh.add_pipeline(PIPELINE)
+    fresh.open("validation")
     cells = of_cells("calibration_0", "calibration_1", "held_out_0", "stress_0")
     together = {f"{PIPELINE}:{stage}" for stage in ("fit", "score", "figures")}
     before = (fresh.root / "sbw/verdict/rule.json").read_text()

@@ -18,6 +18,7 @@ from sbw.run.cluster.plan import Plan, definition, make_plan, read_graph, uncach
 from sbw.run.errors import UserError
 
 DVC = [sys.executable, "-m", "dvc"]
+_OPENED = Path("stages/.dvcignore")
 
 
 class Remote(NamedTuple):
@@ -120,13 +121,18 @@ def job(commit: str, remote: Remote, params: Cluster) -> Job:
     with TemporaryDirectory() as folder:
         bundle = Path(folder, "bundle")
         git("bundle", "create", "--quiet", str(bundle), "HEAD")
-        return Job(commit, bundle.read_bytes(), locks(), remote.folder, params.folder, params.cpus)
+        return Job(commit, bundle.read_bytes(), locks() | opened(), remote.folder, params.folder, params.cpus)
 
 
 def locks() -> dict[str, bytes]:
     """The contents of the dvc.lock files beside the pipelines in git."""
     folders = [Path(path).parent for path in git("ls-files", "-z", "*dvc.yaml").split("\0") if path]
     return {str(lock): lock.read_bytes() for folder in folders if (lock := folder / "dvc.lock").exists()}
+
+
+def opened() -> dict[str, bytes]:
+    """The content of the file that opens pipelines to DVC, if there is one."""
+    return {str(_OPENED): _OPENED.read_bytes()} if _OPENED.exists() else {}
 
 
 def dvc(*command: str) -> str:

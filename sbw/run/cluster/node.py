@@ -35,7 +35,8 @@ class Job(NamedTuple):
     bundle: bytes
     """A git bundle with that commit."""
     locks: dict[str, bytes]
-    """The dvc.lock files of the head, by their paths; they have the hashes of the cells' dependencies."""
+    """The dvc.lock files of the head, by their paths, which have the hashes of the cells' dependencies; and the file
+    that opens pipelines beside the main one."""
     shared_folder: str | None
     """The remote, if it is a folder: a machine without that mount must not make one."""
     folder: str

@@ -76,7 +76,7 @@ def test_texts_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("text\na\n")
     for name, cause in {
         "empty.txt": "holds no text",
-        "of_numbers.jsonl": "must have a column `text`, got number",
+        "of_numbers.jsonl": "has no column 'text', it has: number",
         "other.csv": r"must be of \.parquet, .*\.txt, or a folder of such files",
     }.items():
         with pytest.raises(UserError, match=cause):

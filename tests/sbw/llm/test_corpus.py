@@ -1,17 +1,21 @@
 """Texts come from anywhere, in an order of their seed, and no text is on both sides of the split."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import zstandard
+from datasets import IterableDataset
 
 from sbw.llm.activations import load_texts
 from sbw.llm.corpus import texts_of, texts_of_files, texts_of_probes, write_corpus
 from sbw.params.llm import Corpus
 from sbw.run.errors import UserError
+from tests.conftest import ROOT
 
 TEXTS = [f"text {i}" for i in range(200)]
 
@@ -69,9 +73,8 @@ def test_another_column_is_named_by_its_key(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({}, "must be of .parquet, .jsonl, .jsonl.gz, .jsonl.zst, .txt, or a folder of such files"),
-        ({"a.txt": "x", "b.jsonl": '{"text": "x"}'}, "or a folder of such files, all of one kind"),
-        ({"a.parquet": "x"}, "is not a readable source of texts"),
-        ({"a.jsonl": "x"}, "is not a readable source of texts"),
+        ({"a.parquet": "x"}, "is not a readable file of texts"),
+        ({"a.jsonl": "x"}, "is not a readable file of texts"),
     ],
 )
 def test_what_holds_no_texts_is_refused(files: dict[str, str], message: str, tmp_path: Path) -> None:
@@ -89,6 +92,34 @@ def test_a_missing_file_is_not_looked_up_on_the_hub(tmp_path: Path, monkeypatch:
             list(texts_of(corpus(source)))
 
 
+def test_files_of_several_kinds_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("second")
+    (tmp_path / "c.jsonl").write_text('{"n": 1, "text": "third"}\n\n{"n": "x", "text": "fourth"}\n{"text": null}\n')
+    pd.DataFrame({"text": ["first"]}).to_parquet(tmp_path / "a.parquet")
+    assert list(texts_of_files(tmp_path)) == ["first", "second", "third", "fourth"]
+
+
+def test_a_process_that_has_read_a_part_of_parquet_ends(tmp_path: Path) -> None:
+    """With `datasets`' own reader it waited forever, now and then."""
+    pd.DataFrame({"text": TEXTS * 500}).to_parquet(tmp_path / "a.parquet", row_group_size=1000)
+    code = (
+        "import sys; from pathlib import Path; from sbw.llm.texts_on_disk import texts_in; "
+        "rows = iter(texts_in(Path(sys.argv[1]))); print(next(rows)['text'])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE, timeout=120)
+    assert done.stdout == "text 0\n"
+
+
+def test_a_column_of_a_dataset_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"content": text, "n": i} for i, text in enumerate(TEXTS)]
+    of_hub = IterableDataset.from_generator(lambda: iter(rows))
+    monkeypatch.setattr("sbw.llm.corpus.load_dataset", lambda *_, **__: of_hub)
+    assert sorted(texts_of(corpus("org/name", column="content"))) == sorted(TEXTS)
+    with pytest.raises(UserError, match=r"`corpus\.column`: org/name has no column 'text', it has: content, n"):
+        list(texts_of(corpus("org/name")))
+
+
 def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
@@ -98,7 +129,7 @@ def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest
 
     monkeypatch.setattr("sbw.llm.corpus.load_dataset", load_dataset)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(UserError, match=r"`corpus\.source`: 'org/name' is neither .* from the hub: no network$"):
+    with pytest.raises(UserError, match=r"`corpus\.source`: 'org/name' is neither .* the hub: no network$"):
         list(texts_of(corpus("org/name", subset="en", split="validation", revision="abc")))
     assert asked == [(("org/name", "en"), {"split": "validation", "revision": "abc", "streaming": True})]
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

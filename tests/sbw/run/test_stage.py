@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dvc.repo import Repo
 
 from sbw.run.errors import UserError
 from sbw.run.outputs import whole, whole_folder
@@ -14,7 +13,7 @@ from sbw.run.stage import one_line_errors, one_of
 from sbw.run.writers import writer_of
 from sbw.saes.disk import save_sae
 from sbw.saes.untrained import initial_sae
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, Clone, every_pipeline
 from tests.pipeline.test_bad_input import refusal
 
 
@@ -103,7 +102,6 @@ def test_a_full_disk_names_the_output_and_not_what_is_written_first(tmp_path: Pa
 def test_a_missing_output_is_named_with_the_stage_that_makes_it(
     fresh: Clone, stage: str, missing: str, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh.add_pipeline("stages/llm/dvc.yaml")
     message = refusal(fresh, stage.split(), monkeypatch)
     assert message.endswith(f": {missing}: not found; `dvc repro {by}` makes it")
 
@@ -125,9 +123,10 @@ def test_a_missing_file_of_params_is_named(fresh: Clone, monkeypatch: pytest.Mon
 
 @pytest.mark.filterwarnings("ignore")
 def test_each_stage_is_named_as_the_writer_of_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    with Repo(str(ROOT)) as repo:
+    with every_pipeline() as repo:
+        monkeypatch.chdir(repo.root_dir)  # whence DVC names them
         group = {stage.addressing.partition("@")[0]: stage for stage in repo.index.stages}
+    monkeypatch.chdir(ROOT)
     for name, one in group.items():
         *_, last = (out for out in one.outs if not out.metric)  # some of which are templates as a whole
         assert writer_of(f"{last}/x") == name
