@@ -208,7 +208,7 @@ def stages_run(output: str) -> set[str]:
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The project as it would be committed now, with the quick profile, nothing run yet. Not to be changed."""
-    return _made_once(tmp_path_factory, "checkout", _check_out)
+    return made_once(tmp_path_factory, "checkout", _check_out)
 
 
 @pytest.fixture(scope="session")
@@ -244,7 +244,7 @@ def _reproduced(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Cl
         _reproduce(clone)
         _commit(clone)
 
-    return _made_once(tmp_path_factory, "reproduced", make)
+    return made_once(tmp_path_factory, "reproduced", make)
 
 
 @pytest.fixture
@@ -256,11 +256,11 @@ def at_nine(_reproduced: Clone, tmp_path_factory: pytest.TempPathFactory, tmp_pa
         printed = clone.dvc("exp", "run", "-S", "k=9", "--name", "nine")
         (root / ".dvc/tmp/printed").write_text(printed)
 
-    clone = _made_once(tmp_path_factory, "at_nine", make).copy(tmp_path / "sbw")
+    clone = made_once(tmp_path_factory, "at_nine", make).copy(tmp_path / "sbw")
     return clone, (clone.root / ".dvc/tmp/printed").read_text()
 
 
-def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Clone:
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Clone:
     """A clone that all of a run's workers share: the first that needs it makes it, the others wait."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

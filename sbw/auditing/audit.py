@@ -78,12 +78,19 @@ class Audit(NamedTuple):
     @property
     def words(self) -> str:
         """The SAEs as a table, those left out, notes, then each family's verdicts, one sentence per line."""
-        left_out = [f"{name}: {cause}" for name, cause in self.left_out.items()]
+        left_out = [f"{', '.join(names)}: {cause}" for cause, names in self._causes().items()]
         if left_out:
-            left_out = ["", f"Left out: {len(left_out)}", *left_out]
+            left_out = ["", f"Left out: {len(self.left_out)}", *left_out]
         notes = [f"\n{note}" for note in self.notes]
         paragraphs = [f"\n{family}\n{found.words}" for family, found in self.recommendations.items()]
         return "\n".join([self.shown.to_string(index=False), *left_out, *notes, *paragraphs])
+
+    def _causes(self) -> dict[str, list[str]]:
+        """Why SAEs are left out, each with their names."""
+        causes: dict[str, list[str]] = {}
+        for name, cause in self.left_out.items():
+            causes.setdefault(cause, []).append(name)
+        return causes
 
     @property
     def document(self) -> dict[str, Any]:

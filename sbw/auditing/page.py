@@ -1,5 +1,6 @@
 """The figures and the page of an audit."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ def save_figures(saes: pd.DataFrame, recommendations: Mapping[str, Recommendatio
     for old in (*folder.glob("audit.*"), *folder.glob("evidence_*.*")):
         if old.suffix in (".svg", ".pdf"):
             old.unlink()
-    with styled():
+    with styled(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font lacks
         figures = {name: draw_evidence(recommendations[family].evidence)
                    for family, name in _names(recommendations).items()}  # fmt: skip
         if recommendations:

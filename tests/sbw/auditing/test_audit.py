@@ -118,6 +118,11 @@ def test_copies_and_checkpoints_are_no_seeds(folder: Path) -> None:
     assert len(found.agreements) == 2
 
 
+def test_saes_that_are_left_out_for_one_cause_share_a_line(folder: Path) -> None:
+    found = audit(folder)._replace(left_out={"a": "not fetched", "b": "no L0", "c": "not fetched"})
+    assert "\nLeft out: 3\na, c: not fetched\nb: no L0\n" in found.words
+
+
 def test_an_sae_that_is_left_out_displaces_no_other_of_its_run(folder: Path) -> None:
     sae = initial_sae(3, 16, 8, 0)
     sae.W_dec.data += 0.002

@@ -159,3 +159,13 @@ def test_an_sae_that_diverges_is_named(activations: Tensor, tmp_path: Path) -> N
     wild = PARAMS.model_copy(update={"lr": 1e9})
     with pytest.raises(UserError, match=r"^(four|fraction) was stopped at step \d"):
         train_saes(RECIPES[:2], wild, on_disk(activations, tmp_path / "x"), SOURCE, tmp_path)
+
+
+def test_the_batched_steps_of_a_gpu_train_the_same_saes(
+    trained: Path, shards: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sbw.lockstep.trainer._steps_at_once", lambda device: True)
+    train_saes(RECIPES, PARAMS, shards, SOURCE, tmp_path)
+    for name in PARAMS.saes:
+        ours, theirs = (SAE.load_from_disk(folder / name).W_dec.detach() for folder in (tmp_path, trained))
+        assert torch.cosine_similarity(ours, theirs, dim=1).median() > 0.999
