@@ -21,8 +21,8 @@ def main(llm: Llm) -> None:
     read = [llm.context_size, llm.device, llm.dtype, llm.hook, llm.model_class, wanted.tokens, wanted.batch_size]
     made_of = {"params": read, "files": stamps(MODEL, CORPUS, Path(activations.__file__))}
     begun = time.perf_counter()
+    activations.require_room(wanted.tokens, width_at(model, llm.hook), model.cfg.dtype, wanted.disk, MODEL)
     with resumed_folder(Path("data/llm/activations"), made_of) as folder:
-        activations.require_room(wanted.tokens, width_at(model, llm.hook), model.cfg.dtype, wanted.disk, folder)
         store = activations.open_store(model, CORPUS, llm.hook, llm.context_size, wanted.batch_size)
         contexts = activations.tokenise(store, folder, tokens=wanted.tokens)
         if contexts.kept < wanted.tokens:
