@@ -4,8 +4,8 @@
 
 Milliseconds per step and SAE of SAELens's trainer and of lockstep on the same batches, in turn, medians over rounds;
 tokens per second of a forward pass up to the hook of `stages/llm/params.yaml` and of training an SAE of its size; and
-how far the weights of SAEs trained there are from those trained on the CPU. Meant to take eight minutes. With `--device cpu --share 0.01` the same
-runs anywhere.
+how far the weights of SAEs trained there are from those trained on the CPU. Meant to take eight minutes. With
+`--device cpu --share 0.01` the same runs anywhere.
 """
 
 import argparse
