@@ -97,25 +97,37 @@ def open_store(model: Model, texts: Path, hook: str, context_size: int, batch_si
         )
 
 
-def require_room(tokens: int, width: int, dtype: torch.dtype, gigabytes: float, place: Path) -> None:
-    """Refuse a harvest that is larger than its budget or than what is free on the disk.
+def require_room(tokens: int, width: int, dtype: torch.dtype, gigabytes: float, folder: Path) -> None:
+    """Refuse a harvest into a folder that is larger than its budget, or than what is free on the disk and its shards.
 
     Raises:
         UserError: it is; the message gives its size, tokens · width · bytes per number.
     """
-    size = tokens * width * dtype.itemsize
-    needs = f"`harvest.tokens` ({tokens:,}) need {size / 1e9:.3g} GB: {width * dtype.itemsize:,} bytes per token"
+    size, per_token = tokens * width * dtype.itemsize, f"{width * dtype.itemsize:,} bytes for each of {tokens:,} tokens"
     if size > gigabytes * 1e9:
-        raise UserError(f"`harvest.disk` must be at least that, got {gigabytes:g}; {needs}")
-    free = shutil.disk_usage(place).free
+        least = math.ceil(size / 1e7) / 100
+        raise UserError(f"`harvest.disk` must be at least {least:g} GB, {per_token}, got {gigabytes:g}")
+    free = shutil.disk_usage(folder).free + sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     if size > free:
-        raise UserError(f"the disk has {free / 1e9:.3g} GB free; {needs}")
+        raise UserError(f"the disk has room for {free / 1e9:.3g} GB; the harvest takes {size / 1e9:.3g}, {per_token}")
+
+
+def first_contexts(store: ActivationsStore, count: int, key: str) -> Int[Tensor, "c t"]:
+    """The store's first contexts, on the model's device.
+
+    Raises:
+        UserError: its texts hold fewer; the message names the `key` of the params that asks for so many.
+    """
+    found = list(islice(_contexts(store), count))
+    if len(found) < count:
+        raise UserError(f"`{key}` asks for {count} contexts, the held-out texts have {len(found)}")
+    return torch.stack(found).to(store.model.cfg.device)
 
 
 def tokenise(
     store: ActivationsStore, place: Path, *, tokens: int | None = None, contexts: int | None = None
 ) -> Contexts:
-    """The store's first contexts: as few as hold so many tokens that are not special, or so many, or all there are.
+    """The store's first contexts: as few as hold `tokens` that are not special, or `contexts`; or all, if that is less.
 
     They lie in a file of 4 bytes per token in the folder `place`, so that memory does not grow with their number; the
     file has no name, and ends with the process.
@@ -171,14 +183,15 @@ def _contexts(store: ActivationsStore) -> Iterator[Int[Tensor, " t"]]:
 def _write_shard(
     shard: Shard, model: Model, store: ActivationsStore, contexts: Contexts, batch_size: int, folder: Path
 ) -> None:
-    special, kept, left = special_tokens(model).cpu(), [], shard.tokens
+    special, done = special_tokens(model).cpu(), 0
+    kept = torch.empty(shard.tokens, store.d_in, dtype=model.cfg.dtype)
     for batch in torch.split(torch.tensor(contexts.tokens[shard.contexts], dtype=torch.long), batch_size):
         ordinary = ~torch.isin(batch, special)
-        found = store.get_activations(batch.to(model.cfg.device))[ordinary][:left].to(model.cfg.dtype)
-        left -= len(found)
-        kept.append(found)
+        found = store.get_activations(batch.to(model.cfg.device))[ordinary][: shard.tokens - done]
+        kept[done : done + len(found)] = found
+        done += len(found)
     with whole(_place(folder, shard)) as path:
-        save_file({"activations": torch.cat(kept)}, path)
+        save_file({"activations": kept}, path)
 
 
 def _place(folder: Path, shard: Shard) -> Path:

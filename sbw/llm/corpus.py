@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import IterableDataset, load_dataset
+from datasets import load_dataset
 
 from sbw.files import column
 from sbw.llm.texts_on_disk import READERS, texts_in
@@ -30,18 +31,21 @@ _ROWS = 10_000
 def texts_of(corpus: Corpus) -> Iterator[str]:
     """The texts of `corpus.source` that are not empty, as many as `corpus.texts`, in an order drawn from its seed.
 
-    Those of sae-probes are permuted; others are drawn from a buffer of 10,000 texts, and their files from all files.
+    Those of sae-probes are permuted. Others are drawn from a buffer of 10,000 texts, which ten files at a time fill;
+    the order of the files is drawn too.
 
     Raises:
-        FileNotFoundError, UserError: there is no such source, or it cannot be read or has no such column.
+        FileNotFoundError, UserError: there is no such source, or it cannot be read or has no such column of texts.
     """
     if corpus.source == PROBES:
         texts = texts_of_probes()
-        found: Iterator[str] = (texts[i] for i in np.random.default_rng(corpus.seed).permutation(len(texts)))
+        found: Iterator[Any] = (texts[i] for i in np.random.default_rng(corpus.seed).permutation(len(texts)))
+    elif _is_path(corpus.source):
+        rows = texts_in(Path(corpus.source), corpus.column).shuffle(corpus.seed, buffer_size=_SHUFFLED)
+        found = (row["text"] for row in rows)
     else:
-        opened = texts_in(Path(corpus.source), corpus.column) if _is_path(corpus.source) else _of_hub(corpus)
-        found = (row["text"] for row in opened.shuffle(corpus.seed, buffer_size=_SHUFFLED))
-    yield from islice((text for text in found if text and text.strip()), corpus.texts)
+        found = _of_hub(corpus)
+    yield from islice(_written(found, f"`corpus.column`: {corpus.column!r} of {corpus.source}"), corpus.texts)
 
 
 def texts_of_probes() -> list[str]:
@@ -59,7 +63,7 @@ def texts_of_files(path: Path) -> Iterator[str]:
     Raises:
         FileNotFoundError, UserError: there is no such file or folder, or one is not readable or has no column `text`.
     """
-    return (row["text"] for row in texts_in(path) if row["text"] and row["text"].strip())
+    return _written((row["text"] for row in texts_in(path)), f"the column `text` of {path}")
 
 
 def write_corpus(texts: Iterable[str], held_out: float, seed: int, folder: Path) -> dict[str, int]:
@@ -104,8 +108,17 @@ def write_texts(texts: Iterator[str], folder: Path) -> int:
     return count
 
 
+def _written(texts: Iterable[Any], where: str) -> Iterator[str]:
+    """Those that are not empty. Halves of characters, which UTF-8 does not have, become question marks."""
+    for text in texts:
+        if text is not None and not isinstance(text, str):
+            raise UserError(f"{where} must hold texts, got {type(text).__name__}")
+        if text and text.strip():
+            yield text.encode("utf-8", "replace").decode()
+
+
 def _share(text: str, seed: int) -> float:
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, salt=seed.to_bytes(8, "little")).digest()
+    digest = blake2b(text.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest()
     return int.from_bytes(digest, "little") / 2**64
 
 
@@ -122,18 +135,16 @@ def _is_path(source: str) -> bool:
     return Path(source).exists() or source.startswith((".", "/")) or source.endswith(tuple(READERS))
 
 
-def _of_hub(corpus: Corpus) -> IterableDataset:
+def _of_hub(corpus: Corpus) -> Iterator[Any]:
     name = corpus.source
     try:
         rows = load_dataset(name, corpus.subset, split=corpus.split, revision=corpus.revision, streaming=True)
-        found = list(next(iter(rows), {}))
+        for row in rows.shuffle(corpus.seed, buffer_size=_SHUFFLED):
+            if corpus.column not in row:
+                raise UserError(f"`corpus.column`: {name} has no column {corpus.column!r}, it has: {', '.join(row)}")
+            yield row[corpus.column]
     except (OSError, ValueError, RuntimeError) as error:
-        refused = (
-            f"`corpus.source`: {name!r} is neither `{PROBES}` nor a file or folder, and was not fetched from the hub"
-        )
+        refused = f"`corpus.source`: {name!r} is neither `{PROBES}` nor a file or folder, and cannot be read on the hub"
         if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
             raise UserError(f"{refused}, since HF_HUB_OFFLINE is set: unset it to allow the look-up") from error
         raise UserError(f"{refused}: {str(error).splitlines()[0]}") from error
-    if corpus.column not in found:
-        raise UserError(f"`corpus.column`: {name} has no column {corpus.column!r}, it has: {', '.join(found)}")
-    return rows.select_columns([corpus.column]).rename_columns({corpus.column: "text"})

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from sbw.run.errors import not_found, reading
+from sbw.run.errors import UserError, not_found, reading
 from sbw.toy.generators import seeded
 
 BLOCK = 256
@@ -32,6 +32,8 @@ class Shards:
         if not self.paths:
             raise not_found(folder / "*.safetensors")
         shapes, dtypes = zip(*map(_shape_of, self.paths), strict=True)
+        if len({(width, dtype) for (_, width), dtype in zip(shapes, dtypes, strict=True)}) > 1:
+            raise UserError(f"the shards in {folder} differ in their width or type: they are not of one harvest")
         self.width, self.dtype = shapes[0][1], dtypes[0]
         self.starts = [0, *accumulate(length for length, _ in shapes)]
         """Which activation each shard begins with, and their number."""

@@ -15,6 +15,9 @@ from datasets import IterableDataset
 
 from sbw.run.errors import UserError, not_found, reading
 
+_AT_ONCE = 1000
+"""Texts of a file that are in memory."""
+
 
 def texts_in(path: Path, column: str = "text") -> IterableDataset:
     """The rows of a file, or of all files in a folder, in the order of their names, each with its `text`.
@@ -32,7 +35,7 @@ def texts_in(path: Path, column: str = "text") -> IterableDataset:
     return IterableDataset.from_generator(_rows, gen_kwargs={"files": known, "column": column})
 
 
-def _rows(files: list[str], column: str) -> Iterator[dict[str, str | None]]:
+def _rows(files: list[str], column: str) -> Iterator[dict[str, Any]]:
     for file in files:
         reader = _reader_of(Path(file))
         assert reader, "others are left out"
@@ -44,7 +47,7 @@ def _rows(files: list[str], column: str) -> Iterator[dict[str, str | None]]:
 def _of_parquet(file: str, column: str) -> Iterator[Any]:
     with pq.ParquetFile(file) as opened:
         _require_column(column, opened.schema_arrow.names, file)
-        for batch in opened.iter_batches(columns=[column]):
+        for batch in opened.iter_batches(_AT_ONCE, columns=[column]):
             yield from batch.column(0).to_pylist()
 
 

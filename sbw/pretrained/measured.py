@@ -64,7 +64,8 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
         for x in torch.split(prepared(batch), max(1, _AT_ONCE // h)):
             codes = encoder.encode(x)
             totals.add(x, codes)
-            first.add(x.cpu(), codes.cpu())
+            if first.left > 0:
+                first.add(x.cpu(), codes.cpu())
     if not totals.rows:
         raise UserError("there are no activations to measure an SAE on: they have no rows")
     columns = {"d_in": d, "d_sae": h, **first.columns(), **totals.columns()}

@@ -12,7 +12,7 @@ OUT = Path("data/llm")
 
 def main(llm: Llm) -> None:
     from sbw.files import load_table
-    from sbw.llm.activations import open_store
+    from sbw.llm.activations import first_contexts, open_store
     from sbw.llm.dashboards import dashboard
     from sbw.llm.model import load_model
     from sbw.llm.wheel import label
@@ -23,10 +23,11 @@ def main(llm: Llm) -> None:
     firing = [latent for latent in shown.latents if features["feature_density"][latent] > 0]
     if not firing:
         raise UserError("`dashboards.latents`: none of them ever fires, choose others")
-    model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
+    model = load_model(OUT / "model", llm.model_class, llm.dtype, "cpu")  # where sae-dashboard puts the tokens
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, shown.contexts)
     title = f"{focus}: {len(firing)} latents at {llm.hook} of {label(llm.model)}"
-    page = dashboard(load_sae(OUT / "sae" / focus).to(model.cfg.device), model, store.get_batch_tokens(), firing, title)
+    contexts = first_contexts(store, shown.contexts, "dashboards.contexts")
+    page = dashboard(load_sae(OUT / "sae" / focus), model, contexts, firing, title)
     with whole_folder(OUT / "dashboards") as folder:
         (folder / f"{focus}.html").write_text(page, encoding="utf-8")
     silent = [latent for latent in shown.latents if latent not in firing]

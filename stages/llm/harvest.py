@@ -18,11 +18,16 @@ def main(llm: Llm) -> None:
     wanted = llm.harvest
     model = load_model(MODEL, llm.model_class, llm.dtype, llm.device)
     require_hook(model, llm.hook, "hook")
-    read = [llm.context_size, llm.device, llm.dtype, llm.hook, llm.model_class, wanted.tokens, wanted.batch_size]
-    made_of = {"params": read, "files": stamps(MODEL, CORPUS, Path(activations.__file__))}
+    on = [str(model.cfg.device), str(model.cfg.dtype)]
+    read = [llm.context_size, llm.hook, llm.model_class, wanted.tokens, wanted.batch_size]
+    made_of = {
+        "params": read,
+        "on": on,
+        "files": stamps(MODEL, CORPUS, *Path(activations.__file__).parent.glob("*.py")),
+    }
     begun = time.perf_counter()
-    activations.require_room(wanted.tokens, width_at(model, llm.hook), model.cfg.dtype, wanted.disk, MODEL)
     with resumed_folder(Path("data/llm/activations"), made_of) as folder:
+        activations.require_room(wanted.tokens, width_at(model, llm.hook), model.cfg.dtype, wanted.disk, folder)
         store = activations.open_store(model, CORPUS, llm.hook, llm.context_size, wanted.batch_size)
         contexts = activations.tokenise(store, folder, tokens=wanted.tokens)
         if contexts.kept < wanted.tokens:

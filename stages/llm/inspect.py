@@ -13,24 +13,23 @@ def main(llm: Llm) -> None:
     from transformers import AutoModelForCausalLM
 
     from sbw.files import save_table
-    from sbw.llm.activations import open_store
+    from sbw.llm.activations import first_contexts, open_store
     from sbw.llm.inspection import L0, VARIANTS, Task, l0_histogram, own_loss, variants
-    from sbw.llm.model import load_model, pick_dtype
+    from sbw.llm.model import load_model
     from sbw.saes.disk import load_sae
 
     size = llm.evals.batch_size
     model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
-    contexts = store.get_batch_tokens(size * llm.inspect.batches)
+    contexts = first_contexts(store, size * llm.inspect.batches, "inspect.batches")
     saes = {name: load_sae(OUT / "sae" / name).to(model.cfg.device) for name in llm.train.saes}
     histogram = l0_histogram(saes, model, contexts, size)
     found = variants(saes, model, llm.hook, contexts, size, Task(llm.inspect.prompt, llm.inspect.answer))
-    alone = AutoModelForCausalLM.from_pretrained(
-        OUT / "model", dtype=pick_dtype(llm.dtype, "cpu"), use_safetensors=True
-    )
+    alone = AutoModelForCausalLM.from_pretrained(OUT / "model", dtype=model.cfg.dtype, use_safetensors=True)
+    alone = alone.to(model.cfg.device)
     rows = found.assign(name=found["sae"].fillna(found["variant"])).set_index("name")
     numbers = {
-        "ce_loss_by_transformers_alone": round(own_loss(alone, contexts.cpu(), size), 4),
+        "ce_loss_by_transformers_alone": round(own_loss(alone, contexts, size), 4),
         "ce_loss": rows["ce_loss"].round(4).to_dict(),
         "answer_rank": rows["answer_rank"].to_dict(),
         "answer_probability": {name: float(f"{p:.4g}") for name, p in rows["answer_probability"].items()},

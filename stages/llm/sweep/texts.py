@@ -11,7 +11,7 @@ OUT = Path("data/llm")
 
 
 def main(llm: Llm) -> None:
-    from sbw.llm.activations import open_store
+    from sbw.llm.activations import first_contexts, open_store
     from sbw.llm.model import load_model
     from sbw.llm.sweep import SweptSae, load_measured, recommended
     from sbw.llm.texts import Column, read_texts, texts_page
@@ -29,7 +29,7 @@ def main(llm: Llm) -> None:
         columns.append(Column(name, load_sae(sae)))
     model = load_model(OUT / "model", llm.model_class, llm.dtype, llm.device)
     store = open_store(model, OUT / "corpus/held_out", llm.hook, llm.context_size, size)
-    texts = read_texts(model, llm.hook, store.get_batch_tokens(shown.contexts), size)
+    texts = read_texts(model, llm.hook, first_contexts(store, shown.contexts, "sweep.texts.contexts"), size)
     title = f"What latents at {llm.hook} of {label(llm.model)} fire on, by L0"
     html = texts_page(columns, texts, model.tokenizer, title,
                       latents=shown.latents, examples=shown.examples, margin=shown.margin)  # fmt: skip

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from sae_lens import ActivationsStore
 
 from sbw.llm import activations
-from sbw.llm.activations import harvest, open_store, require_room, tokenise
+from sbw.llm.activations import first_contexts, harvest, open_store, require_room, tokenise
 from sbw.llm.model import Model, special_tokens
 from sbw.llm.shards import Shards
 from sbw.run.errors import UserError
@@ -92,11 +93,25 @@ def test_contexts_are_as_many_as_hold_the_tokens_or_as_asked_for_or_all(
 
 
 def test_a_harvest_that_has_no_room_is_refused_before_it_begins(tmp_path: Path) -> None:
-    require_room(1_000_000, 576, torch.bfloat16, 1.2, tmp_path)
-    with pytest.raises(UserError, match=r"`harvest.disk` must be at least that, got 1; .* 1\.15 GB: 1,152 bytes per"):
-        require_room(1_000_000, 576, torch.bfloat16, 1.0, tmp_path)
-    with pytest.raises(UserError, match=r"the disk has .* GB free; `harvest.tokens` .* need 1\.15e\+12 GB"):
+    require_room(1_000_000, 576, torch.bfloat16, 1.16, tmp_path)
+    with pytest.raises(UserError, match=r"`harvest.disk` must be at least 1\.16 GB, 1,152 bytes .* got 1\.15$"):
+        require_room(1_000_000, 576, torch.bfloat16, 1.15, tmp_path)
+    with pytest.raises(UserError, match=r"the disk has room for .* GB; the harvest takes 1\.15e\+12, 1,152 bytes"):
         require_room(10**18, 576, torch.bfloat16, 1e15, tmp_path)
+
+
+def test_the_shards_that_are_there_need_no_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    with pytest.raises(UserError, match=r"has room for 0\.001 GB"):
+        require_room(1000, 576, torch.bfloat16, 1.0, tmp_path)
+    (tmp_path / "activations-00000.safetensors").write_bytes(bytes(200_000))
+    require_room(1000, 576, torch.bfloat16, 1.0, tmp_path)
+
+
+def test_more_contexts_than_there_are_is_refused(store: ActivationsStore) -> None:
+    assert first_contexts(store, 3, "some.contexts").shape == (3, CONTEXT)
+    with pytest.raises(UserError, match=r"`some\.contexts` asks for 10000 contexts, the held-out texts have \d+$"):
+        first_contexts(store, 10_000, "some.contexts")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
@@ -105,6 +120,7 @@ def test_memory_does_not_grow_with_tokens(tmp_path: Path) -> None:
     code = """
 import re, sys, torch
 from pathlib import Path
+from types import SimpleNamespace
 from safetensors.torch import save_file
 from sbw.llm.shards import Shards
 

@@ -111,13 +111,22 @@ def test_a_process_that_has_read_a_part_of_parquet_ends(tmp_path: Path) -> None:
     assert done.stdout == "text 0\n"
 
 
-def test_a_column_of_a_dataset_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"content": text, "n": i} for i, text in enumerate(TEXTS)]
+@pytest.mark.parametrize("column", ["text", "content"])
+def test_a_column_of_a_dataset_of_the_hub(column: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{column: text, "n": i} for i, text in enumerate(TEXTS)]
     of_hub = IterableDataset.from_generator(lambda: iter(rows))
     monkeypatch.setattr("sbw.llm.corpus.load_dataset", lambda *_, **__: of_hub)
-    assert sorted(texts_of(corpus("org/name", column="content"))) == sorted(TEXTS)
-    with pytest.raises(UserError, match=r"`corpus\.column`: org/name has no column 'text', it has: content, n"):
-        list(texts_of(corpus("org/name")))
+    assert sorted(texts_of(corpus("org/name", column=column))) == sorted(TEXTS)
+    with pytest.raises(UserError, match=rf"`corpus\.column`: org/name has no column 'x', it has: {column}, n"):
+        list(texts_of(corpus("org/name", column="x")))
+    with pytest.raises(UserError, match=r"`corpus\.column`: 'n' of org/name must hold texts, got int"):
+        list(texts_of(corpus("org/name", column="n")))
+
+
+def test_a_half_of_a_character_becomes_a_question_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "cut \\ud83d"}\n{"text": "whole \\ud83d\\ude00"}\n')
+    assert list(texts_of_files(tmp_path)) == ["cut ?", "whole \U0001f600"]
+    assert sum(write_corpus(texts_of(corpus(tmp_path)), 0.5, 3, tmp_path / "..").values()) == 2
 
 
 def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +138,7 @@ def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest
 
     monkeypatch.setattr("sbw.llm.corpus.load_dataset", load_dataset)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(UserError, match=r"`corpus\.source`: 'org/name' is neither .* the hub: no network$"):
+    with pytest.raises(UserError, match=r"`corpus\.source`: 'org/name' is neither .* on the hub: no network$"):
         list(texts_of(corpus("org/name", subset="en", split="validation", revision="abc")))
     assert asked == [(("org/name", "en"), {"split": "validation", "revision": "abc", "streaming": True})]
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

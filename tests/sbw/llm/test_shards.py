@@ -61,6 +61,12 @@ def test_a_buffer_mixes_activations_of_all_shards(numbers: Tensor, tmp_path: Pat
     assert len(set((first // 25).long().tolist())) >= 3, "blocks are of everywhere"
 
 
+def test_shards_of_two_harvests_are_refused(numbers: Tensor, tmp_path: Path) -> None:
+    save_file({"activations": torch.zeros(3, 2)}, tmp_path / "activations-00009.safetensors")
+    with pytest.raises(UserError, match="differ in their width or type"):
+        Shards(tmp_path)
+
+
 def test_a_damaged_shard_is_named_and_an_empty_folder_refused(numbers: Tensor, tmp_path: Path) -> None:
     (tmp_path / "activations-00002.safetensors").write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"activations-00002\.safetensors is not a readable file of activations"):
