@@ -9,9 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from multiprocessing.pool import ThreadPool
@@ -19,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dvc.repo import Repo
 from filelock import FileLock
 from hypothesis import settings
 from ruamel.yaml import YAML
@@ -177,21 +174,6 @@ def _set(document: dict[str, Any], name: str, values: dict[str, Any]) -> None:
 
 def _no_network(*address: object, **_: object) -> None:
     raise AssertionError(f"a stage looks for {address}")
-
-
-@contextmanager
-def every_pipeline() -> Iterator[Repo]:
-    """DVC's view of the project's pipelines, all of them open."""
-    with tempfile.TemporaryDirectory() as place:
-        for path in [ROOT / "dvc.yaml", ROOT / "params.yaml", ROOT / ".dvcignore", *ROOT.glob("stages/**/*.yaml")]:
-            copy = Path(place, path.relative_to(ROOT))
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
-        Path(place, "stages/.dvcignore").write_text("!/llm\n!/validation\n")
-        Path(place, ".dvc").mkdir()
-        Path(place, ".dvc/config").write_text("[core]\n    no_scm = true\n")
-        with Repo(place) as repo:
-            yield repo
 
 
 def lock(clone: Clone) -> dict[str, object]:

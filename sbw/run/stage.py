@@ -3,8 +3,8 @@
 import argparse
 import gc
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sbw.params import Llm, Params, Validation
@@ -63,14 +63,6 @@ def one_of(name: str, value: str, allowed: list[str]) -> str:
     if value not in allowed:
         raise UserError(f"`{name}` must be one of: {', '.join(allowed)}, got {value!r}")
     return value
-
-
-def number_of(name: str, value: str, allowed: Sequence[float]) -> float:
-    """The allowed number that `value` spells (`9`, `9.0` and `0.9e1` spell 9), or a UserError that lists them."""
-    with suppress(ValueError):
-        return allowed[allowed.index(float(value))]
-    known = ", ".join(f"{number:g}" for number in allowed)
-    raise UserError(f"`{name}` must be one of: {known}, got {value!r}")
 
 
 def _of_a_file(error: OSError) -> str:

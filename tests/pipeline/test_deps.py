@@ -10,7 +10,8 @@ from dvc.stage import PipelineStage
 
 from sbw.params.figures import FAMILIES
 from sbw.run.loading import load_params
-from tests.conftest import ROOT, Clone, every_pipeline
+from tests.conftest import ROOT, Clone
+from tests.pipelines import every_pipeline
 
 NO_NUMBER_DEPENDS_ON = (ROOT / "sbw/run", ROOT / "sbw/params")
 """How a stage runs, and the check of its params, whose values DVC tracks."""

@@ -16,7 +16,8 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
-from tests.conftest import ROOT, Clone, every_pipeline, leaves
+from tests.conftest import ROOT, Clone, leaves
+from tests.pipelines import every_pipeline
 
 IN_FOCUS = {"train", "evaluate@train", "figures@train", "series"}
 TOY_FIGURES = {"figures@toy"}

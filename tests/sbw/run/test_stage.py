@@ -13,8 +13,9 @@ from sbw.run.stage import one_line_errors, one_of
 from sbw.run.writers import writer_of
 from sbw.saes.disk import save_sae
 from sbw.saes.untrained import initial_sae
-from tests.conftest import ROOT, Clone, every_pipeline
+from tests.conftest import ROOT, Clone
 from tests.pipeline.test_bad_input import refusal
+from tests.pipelines import every_pipeline
 
 
 def test_a_file_appears_when_its_block_ends_well(tmp_path: Path) -> None:
