@@ -4,12 +4,13 @@ Without `datasets`' own readers: that of Parquet gives pyarrow Python's files, s
 read all of one waits forever; that of JSON lines refuses files whose other columns change their type.
 """
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
+import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import IterableDataset
 
@@ -52,8 +53,8 @@ def _of_parquet(file: str, column: str) -> Iterator[Any]:
 
 
 def _of_json_lines(file: str, column: str) -> Iterator[Any]:
-    with fsspec.open(file, "rt", encoding="utf-8", compression="infer") as lines:
-        for line in lines:
+    with pa.input_stream(file, compression="detect") as opened:
+        for line in io.TextIOWrapper(opened, encoding="utf-8"):
             if line.strip():
                 row = json.loads(line)
                 _require_column(column, list(row), file)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
-import zstandard
 from datasets import IterableDataset
 
 from sbw.llm.activations import load_texts
@@ -34,7 +34,8 @@ def parquet(folder: Path) -> Path:
 def json_lines(folder: Path) -> Path:
     (folder / "deep").mkdir()
     rows = "".join(json.dumps({"text": text, "n": i}) + "\n" for i, text in enumerate(TEXTS))
-    (folder / "deep/texts.jsonl.zst").write_bytes(zstandard.compress(rows.encode()))
+    with pa.output_stream(folder / "deep/texts.jsonl.zst", compression="zstd") as opened:
+        opened.write(rows.encode())
     return folder
 
 
