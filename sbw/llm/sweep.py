@@ -10,7 +10,7 @@ import pandas as pd
 from sbw.files import folder_of, load_table
 
 _SUMMARISED = ["l0", "variance_explained_about_mean", "ce_loss_score", "c_dec", "c_dec_over_null", "c_dec_of_firing",
-               "dead_latents", "dense_latents"]  # fmt: skip
+               "coherence", "coherence_pursuit", "coherent_latents", "dead_latents", "dense_latents"]  # fmt: skip
 
 
 class SweptSae(NamedTuple):
