@@ -16,7 +16,7 @@ _OF_SAES = {
     "dead_latents": "dead latents",
     "dense_latents": "dense latents",
     "mean_encoder_bias": "mean encoder bias",
-    "mean_threshold": "mean threshold",
+    "coherence": "coherence κ",
 }
 
 
@@ -28,19 +28,21 @@ def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended) -> Figu
     metrics = list(curves["metric"].unique())
     count = len(metrics) + len(_OF_SAES)
     rows = -(-count // COLUMNS)
-    figure, grid = panels(count, -(-count // rows), PANEL, room=(0.0, 0.4), sharex=True)
+    figure, grid = panels(count, -(-count // rows), PANEL, room=(0.0, 0.5), sharex=True)
     for axes, metric in zip(grid, metrics, strict=False):
         _curve(axes, curves[curves["metric"] == metric].rename(columns={"setting": "k"}), "value")
         axes.set_title(_title(metric))
     for axes, (name, title) in zip(grid[len(metrics) :], _OF_SAES.items(), strict=True):
         _curve(axes, saes, name)
         axes.set_title(title)
+        if name == "coherence":
+            axes.axhline(0, color=GREY, linestyle="--")
     for axes in grid:
         log_l0(axes, verdict)
     figure.supxlabel("L0, measured (log scale)", fontsize=7)
     grey = f"grey, in its {interval_name(curves)}"
     recommended = "no L0 is recommended" if verdict.l0 is None else f"recommended: L0 {verdict.l0:.3g}, {grey}"
-    figure.suptitle(f"A sweep on a language model; {spread_name(saes['seed'].nunique())}; {recommended}")
+    figure.suptitle(f"A sweep on a language model; {spread_name(saes['seed'].nunique())}\n{recommended}")
     return figure
 
 

@@ -1,15 +1,19 @@
-"""SAEs of several L0s side by side: how their decoder projections are spread, and how often their latents fire."""
+"""SAEs of several L0s side by side: decoder projections, how often latents fire, and how coherent each of them is."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from sbw.figures.llm.sweep_metrics import COLUMNS, PANEL
-from sbw.figures.style import BLUE, log_histogram, name_axes, panels
+from sbw.figures.style import BLUE, GREY, log_histogram, name_axes, panels
 from sbw.llm.sweep import Recommended
+
+_COHERENCE = 3.0
+"""Of a latent, beyond which it is shown at the edge."""
 
 
 def projections(histograms: pd.DataFrame, saes: pd.DataFrame, verdict: Recommended, ks: list[float]) -> Figure:
@@ -40,6 +44,25 @@ def densities(latents: pd.DataFrame, saes: pd.DataFrame, verdict: Recommended, k
     figure = _side_by_side(shown, saes, verdict, ks, fill)
     name_axes(figure, "log10 of the share of tokens on which a latent fires", "latents")
     figure.suptitle("How often latents fire")
+    return figure
+
+
+def coherences(latents: pd.DataFrame, saes: pd.DataFrame, verdict: Recommended, ks: list[float]) -> Figure:
+    """A histogram of κ_i against density per k of `ks`, of the first seed's latents that fire."""
+    shown = latents[latents["k"].isin(ks) & (latents["density"] > 0)]
+    edges = (np.linspace(np.log10(shown["density"].min()), 0, 41), np.linspace(-_COHERENCE, _COHERENCE, 41))
+    norm = LogNorm(1, 100)
+
+    def fill(axes: Axes, rows: pd.DataFrame) -> None:
+        kappa = rows["coherence"].clip(-_COHERENCE, _COHERENCE)
+        axes.hist2d(np.log10(rows["density"]), kappa, bins=edges, norm=norm, cmap="viridis", rasterized=True)
+        axes.axhline(0, color=GREY, linestyle="--")
+        axes.set_title(f"{axes.get_title()}\n{100 * (kappa > 0).mean():.0f} % above 0")
+
+    figure = _side_by_side(shown, saes, verdict, ks, fill)
+    figure.colorbar(figure.axes[0].collections[0], ax=figure.axes, label="latents per bin (log scale)", extend="max")
+    name_axes(figure, "log10 of the share of tokens on which a latent fires", "coherence of the latent, $κ_i$")
+    figure.suptitle("Coherence of single latents: above 0, L0 is too low for it; below 0, too high")
     return figure
 
 

@@ -26,6 +26,7 @@ def main(llm: Llm) -> None:
             "probing": sweep_probing.draw(load_table(DATA / "probing/scores.parquet"), verdict),
             "projections": sweep_panels.projections(histograms, saes, verdict, ks),
             "densities": sweep_panels.densities(latents, saes, verdict, ks),
+            "coherences": sweep_panels.coherences(latents, saes, verdict, ks),
         }
         for name, figure in figures.items():
             save_figure(figure, folder / f"{name}.svg", folder / f"{name}.pdf")

@@ -52,8 +52,9 @@ def histograms() -> pd.DataFrame:
 
 def latents() -> pd.DataFrame:
     density = [0, 1e-4, 1e-3, 1e-3, 0.5]
-    rows = [(k, s, i, d) for k in KS for s in SEEDS for i, d in enumerate(density)]
-    return pd.DataFrame(rows, columns=["k", "seed", "latent", "density"])
+    coherence = [math.nan, -9.0, 0.1, 0.2, 2.0]
+    rows = [(k, s, i, *of) for k in KS for s in SEEDS for i, of in enumerate(zip(density, coherence, strict=True))]
+    return pd.DataFrame(rows, columns=["k", "seed", "latent", "density", "coherence"])
 
 
 def drawn(name: str, verdict: Recommended = VERDICT) -> Figure:
@@ -63,10 +64,11 @@ def drawn(name: str, verdict: Recommended = VERDICT) -> Figure:
             "probing": lambda: sweep_probing.draw(scores(), verdict),
             "projections": lambda: sweep_panels.projections(histograms(), saes(), verdict, KS),
             "densities": lambda: sweep_panels.densities(latents(), saes(), verdict, KS),
+            "coherences": lambda: sweep_panels.coherences(latents(), saes(), verdict, KS),
         }[name]()
 
 
-@pytest.mark.parametrize("name", ["metrics", "probing", "projections", "densities"])
+@pytest.mark.parametrize("name", ["metrics", "probing", "projections", "densities", "coherences"])
 def test_the_same_tables_give_the_same_bytes(name: str, tmp_path: Path) -> None:
     assert_same_bytes(lambda: drawn(name), tmp_path)
 
@@ -78,14 +80,14 @@ def test_metrics_are_drawn_at_the_mean_measured_l0_with_the_recommended_one() ->
     for axes in figure.axes:
         assert axes.get_xscale() == "log"
         assert np.array(axes.lines[0].get_xdata()) == pytest.approx(np.array([6, 44.5, 330.5]))
-        assert axes.lines[1].get_xdata()[0] == 40
+        assert axes.lines[-1].get_xdata()[0] == 40
     assert np.array(figure.axes[0].lines[0].get_ydata()) == pytest.approx(np.log(KS) + 0.5)
     assert "recommended: L0 40, grey" in figure.get_suptitle()
 
 
 def test_without_a_recommendation_none_is_drawn() -> None:
     figure = drawn("metrics", NONE)
-    assert all(len(axes.lines) == 1 for axes in figure.axes)
+    assert [len(axes.lines) for axes in figure.axes] == [1] * (len(figure.axes) - 1) + [2], "the last has a line at 0"
     assert "no L0 is recommended" in figure.get_suptitle()
     assert drawn("projections", NONE).axes[0].get_title() == "L0 5.5"
 
@@ -112,3 +114,12 @@ def test_densities_leave_out_the_dead_and_count_them() -> None:
     axes = drawn("densities").axes[0]
     assert axes.get_title().endswith("1 of 5 never fire")
     assert sum(patch.get_height() for patch in axes.patches) == 4
+
+
+def test_coherences_are_of_the_latents_that_fire_and_those_beyond_the_axis_are_at_its_edge() -> None:
+    axes = drawn("coherences").axes[0]
+    assert axes.get_title().endswith("75 % above 0")
+    counts = axes.collections[0].get_array()
+    assert counts is not None
+    assert counts.sum() == 4
+    assert counts.reshape(40, 40)[0].sum() == 1, "the one at -9 is in the lowest row"
