@@ -56,20 +56,18 @@ def swept(
 
 
 FOLDS = 5
-"""Parts of the toys, each of which is left out of one fit, for the intervals."""
+"""Parts of the toys, each a range of right L0s, that are left out of one fit each, for the intervals."""
 
 
 def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
     """The document of `rule.json`, from sweeps on toys whose L0 is known.
 
     The scores are fitted on all toys. The intervals are by cross-conformal prediction (Vovk 2015), from errors on each
-    fold of the toys by scores that were fitted on the others: of a sweep from |error| / scale, of an SAE alone from
+    of `folds` by scores that were fitted on the others: of a sweep from |error| / scale, of an SAE alone from
     |offset − log(L0 / learnable L0)| / scale.
     """
-    toys = list(dict.fromkeys(one.toy for one in sweeps))
     missed, of_sweeps, of_saes = [], [], []
-    for i in range(FOLDS):
-        fold = set(toys[i::FOLDS])
+    for fold in folds(sweeps):
         others, own = ([one for one in sweeps if (one.toy in fold) == which] for which in (False, True))
         found = errors(fit(others, [*ALONE, *SWEPT]), own)
         missed.append(found["error"].abs())
@@ -79,7 +77,7 @@ def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
     in_sweep = in_sweep._replace(error=conformal(np.concatenate(of_sweeps), INTERVAL))
     alone = alone._replace(error=conformal(np.concatenate(of_saes), INTERVAL))
     fitted = {
-        "toys": len(toys),
+        "toys": len({one.toy for one in sweeps}),
         "folds": FOLDS,
         "level": INTERVAL,
         "ranges": RANGES,
@@ -88,6 +86,15 @@ def fitted_rule(sweeps: Sequence[Swept]) -> dict[str, Any]:
         "median_error": float(np.median(np.concatenate(missed))),
     }
     return {"sweep": in_sweep.document, "alone": alone.document, "fitted_on": fitted}
+
+
+def folds(sweeps: Sequence[Swept]) -> list[set[str]]:
+    """FOLDS parts of the toys, by the right L0: a fit meets none as high, or as low, as those of the part left out.
+
+    The errors are then those of a rule that is used on SAEs unlike its toys.
+    """
+    truths = {one.toy: one.truth for one in sweeps}
+    return [set(fold) for fold in np.array_split(sorted(truths, key=truths.__getitem__), FOLDS)]
 
 
 def fit(sweeps: Sequence[Swept], names: Collection[str]) -> Score:

@@ -33,10 +33,11 @@ RECOMMENDED = pa.schema(
     ]
 )
 METHODS = ("verdict", "knee", "description", "c_dec", "width", "s_n",
-           "coherence", "coherence_pursuit", "gain", "mcc", "best")  # fmt: skip
+           "coherence", "coherence_pursuit", "gain", "mcc", "best", "truth")  # fmt: skip
 """What names an L0: the verdict; the knee of the variance explained; the least description length and c_dec; the floor
 of the width and of s_n; the zero of coherence by the encoder's and by pursuit's codes; the sharpest drop of the gain
-per latent; the best MCC, for which the features must be known; and the rule fitted on the toys it is tried on."""
+per latent; the best MCC, for which the features must be known; the rule fitted on the toys it is tried on; and the
+learnable L0 itself, whose regret is that of a method without any error."""
 OFF = np.log(1.25)
 """|log(L0 / learnable L0)| from which an SAE alone should be found too low or too high."""
 BEYOND = {"0.3 to 0.75": (0.3, 0.75), "1.4 to 4": (1.4, 4.0)}
@@ -227,4 +228,5 @@ _SINGLE: dict[str, Callable[[Trial], float]] = {
     "coherence_pursuit": lambda trial: _zero(trial, "coherence_pursuit"),
     "gain": _drop_of_gain,
     "mcc": lambda trial: _at(trial, -trial.swept.mcc),
+    "truth": lambda trial: trial.swept.truth,
 }  # fmt: skip

@@ -1,12 +1,14 @@
 """The fit on invented sweeps: it recovers L0s that it has not seen, and gives noise no say."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbw.verdict.fitting import Swept, conformal, errors, fit
+from sbw.verdict.fitting import FOLDS, Swept, conformal, errors, fit, folds
 
 NAMES = ["rises", "falls", "noise"]
 
@@ -89,3 +91,13 @@ def test_the_half_width_is_the_right_one_of_the_ordered_errors(count: int, level
 @given(magnitudes=st.lists(st.floats(0, 10), min_size=1, max_size=60), level=st.floats(0.05, 0.99))
 def test_it_covers_its_level_of_the_errors_that_it_is_made_of(magnitudes: list[float], level: float) -> None:
     assert np.mean(np.array(magnitudes) <= conformal(np.array(magnitudes), level)) >= level
+
+
+def test_each_fold_is_a_range_of_right_l0s_with_all_sweeps_of_its_toys() -> None:
+    sweeps = invented(13, 0)
+    truths = {sweep.toy: sweep.truth for sweep in sweeps}
+    found = folds([*sweeps, *(sweep._replace(range="0.6 to 4") for sweep in sweeps)])
+    assert sorted(toy for fold in found for toy in fold) == sorted(truths)
+    assert len(found) == FOLDS
+    ends = [(min(truths[toy] for toy in fold), max(truths[toy] for toy in fold)) for fold in found]
+    assert all(most < least for (_, most), (least, _) in pairwise(ends))
