@@ -1,4 +1,4 @@
-# `make help` lists the targets. Each is all the set-up there is: the first one run makes the environment.
+# `make help` lists the targets. No other set-up is needed: the first one that is run makes the environment.
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,7 +55,7 @@ paper: environment ## the paper's number of seeds (profiles/paper), reported in 
 plots: repro ## a page of interactive plots that needs no network, dvc_plots/index.html
 	dvc plots show
 
-# Pipelines that .dvcignore closes to DVC; once opened, in a file that git ignores, they stay so.
+# .dvcignore hides these pipelines from DVC. Their targets open them by a line in stages/.dvcignore, which git ignores.
 open = grep -qsx '!/$(1)' stages/.dvcignore || echo '!/$(1)' >> stages/.dvcignore
 
 .PHONY: validation

@@ -28,7 +28,7 @@ def _written_out(folder: str) -> str:
 
 class AuditParams(Section):
     folder: Annotated[str, AfterValidator(_written_out)]
-    """Folder of SAELens SAEs, at any depth."""
+    """Folder of SAEs, at any depth, in any format that `sbw audit` reads."""
     hub: list[str]
     """Shell patterns of `release/sae_id` in SAELens's directory; these SAEs are fetched from the Hugging Face hub."""
 
