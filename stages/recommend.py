@@ -10,16 +10,14 @@ SWEEP, OUT = Path("data/metrics/sweep"), Path("data/metrics")
 
 
 def main(params: Params) -> None:
-    from sbw.files import load_table, save_table
-    from sbw.verdict.recommendation import CURVES, EVIDENCE, SENSITIVITY, recommend
+    from sbw.files import load_table
+    from sbw.verdict.recommendation import recommend
 
     saes, projections = (load_table(SWEEP / f"{name}.parquet") for name in ("saes", "projections"))
     saes, projections = (table[table["variant"] == "trained"] for table in (saes, projections))
     found = recommend(saes, projections, load_table(SWEEP / "stability.parquet"), seed=params.recommend.seed)
     with whole_folder(OUT / "recommendation") as folder, whole(OUT / "recommendation.json") as path:
-        save_table(found.curves, CURVES, folder / "curves.parquet")
-        save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
-        save_table(found.evidence, EVIDENCE, folder / "evidence.parquet")
+        found.save(folder)
         write_json(found.document, path)
     print(found.words)
 

@@ -41,7 +41,7 @@ def source_of(
         raise UserError(f"`rows` must be at least 1, got {rows}")
     if activations:
         width_of(Path(activations))
-        yield lambda _: _or_none(read_activations(Path(activations), rows))
+        yield lambda _: _ending_all(read_activations(Path(activations), rows))
     elif texts:
         with TemporaryDirectory() as folder:
             yield _Read(Path(texts), model, hook, rows or TOKENS, Path(folder))
@@ -49,11 +49,11 @@ def source_of(
         yield None
 
 
-def _or_none(rows: Rows) -> Rows:
+def _ending_all(rows: Rows) -> Rows:
     """The same, where an error ends the audit of all SAEs."""
     try:
         yield from rows
-    except UserError as error:
+    except (UserError, OSError) as error:
         raise SourceError(str(error)) from error
 
 
@@ -97,7 +97,7 @@ class _Read:
         if Path(name).is_dir():
             place = Path(name)
         else:
-            fetch_model("smollm2" if name == LABEL else name, place)
+            fetch_model("smollm2" if name == LABEL else _on_hub(name), place)
         model = load_model(place, "SAETransformerBridge", "auto")
         require_hook(model, hook, "hook")
         out.mkdir()
@@ -107,3 +107,13 @@ class _Read:
             raise UserError(f"the texts have fewer than {CONTEXT} tokens")
         harvest(model, store, contexts, BATCH, out)
         return out
+
+
+def _on_hub(name: str) -> str:
+    """A model's name on the Hugging Face hub; SAELens's directory has TransformerLens's own, such as `gpt2-small`."""
+    from transformer_lens.loading_from_pretrained import get_official_model_name
+
+    try:
+        return get_official_model_name(name)
+    except ValueError:  # not one that TransformerLens has by name
+        return name

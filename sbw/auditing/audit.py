@@ -18,7 +18,7 @@ from sbw.auditing.subjects import Subject, subjects_of
 from sbw.files import column, save_table
 from sbw.metrics.codes import CODE_COLUMNS
 from sbw.pretrained.formats import described
-from sbw.run.errors import UserError
+from sbw.run.errors import UserError, printable
 from sbw.run.outputs import whole, write_json
 from sbw.verdict.recommendation import EVIDENCE, Recommendation, recommend
 
@@ -103,7 +103,7 @@ class Audit(NamedTuple):
         """Write saes.parquet, agreements.parquet, evidence.parquet, verdicts.json and a figure and page to a folder.
 
         Raises:
-            OSError: a file cannot be written.
+            OSError, UserError: a file cannot be written.
         """
         from sbw.auditing.page import save_figures, save_page  # imports matplotlib
 
@@ -169,9 +169,9 @@ def _audited(subjects: Sequence[Subject], source: Source | None, seed: int) -> A
         except SourceError:
             raise
         except FileNotFoundError as error:
-            left_out[one.name] = f"{error.filename}: not found"
+            left_out[one.name] = printable(f"{error.filename}: not found")
         except (UserError, OSError) as error:
-            left_out[one.name] = str(error)
+            left_out[one.name] = printable(str(error))
     if not rows:
         raise UserError("no SAE can be judged; " + "; ".join(f"{name}: {cause}" for name, cause in left_out.items()))
     columns = {name: row.columns for name, row in rows.items()}

@@ -1,5 +1,6 @@
 """The figures and the page of an audit."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,10 +31,10 @@ def save_figures(saes: pd.DataFrame, recommendations: Mapping[str, Recommendatio
         folder: where to; figures of an earlier audit are removed.
 
     Raises:
-        OSError: a file cannot be written.
+        OSError, UserError: a file cannot be written.
     """
-    for old in (*folder.glob("audit.*"), *folder.glob("evidence_*.*")):
-        if old.suffix in (".svg", ".pdf"):
+    for old in folder.iterdir():
+        if re.fullmatch(r"(audit|evidence_\d+)\.(svg|pdf)", old.name):
             old.unlink()
     with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font lacks
@@ -50,7 +51,7 @@ def save_page(found: "Audit", folder: Path) -> None:
     """Write audit.html, which holds the figures in the folder, and needs no other file.
 
     Raises:
-        OSError: a file cannot be read or written.
+        OSError, UserError: a file cannot be read or written.
     """
     shown, rows = found.shown, found.saes["rows"]
     text = render(

@@ -1,5 +1,7 @@
 """The path of an L0 that moves itself."""
 
+from itertools import cycle
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -13,7 +15,7 @@ def draw(path: pd.DataFrame) -> Figure:
     """L0 and coherence against the training step, a line per start, with the true L0."""
     figure = new_figure(*SIZE)
     left, right = figure.subplots(1, 2, sharex=True)
-    for color, (start, of_start) in zip(PALETTE, path.groupby("start"), strict=False):
+    for color, (start, of_start) in zip(cycle(PALETTE), path.groupby("start"), strict=False):
         end = of_start["l0"].iloc[-1]
         left.plot(of_start["step"], of_start["l0"], color=color, label=f"from {start:g} to {end:.1f}")
         right.plot(of_start["step"], of_start["coherence"], color=color)

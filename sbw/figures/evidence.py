@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sbw.figures.style import mark_true_l0, new_figure
+from sbw.figures.style import log_ticks, mark_true_l0, new_figure
 
 TABLES = ["evidence"]
 WIDTH, ROW, MARGINS = 6.2, 0.155, 0.9  # inches
@@ -26,9 +26,7 @@ def draw(evidence: pd.DataFrame) -> Figure:
     axes.axhline(len(adds), color="black", linewidth=0.8)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="L0")
-    axes.set_xticks([tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500) if edges[0] <= tick <= edges[-1]])
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.minorticks_off()
+    log_ticks(axes.xaxis)
     axes.grid(visible=False)
     recommended = evidence["recommended"].iloc[0]
     if pd.notna(recommended):

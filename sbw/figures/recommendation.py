@@ -4,12 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, GREY, ORANGE, interval_name, mark_true_l0, mark_true_l0_across, panels
+from sbw.figures.style import BLUE, GREY, ORANGE, interval_name, mark_true_l0, mark_true_l0_across, metric_name, panels
 
 TABLES = ["curves", "sensitivity"]
 COLUMNS, PANEL = 4, (1.7, 1.7)  # inches
-
-_NAMES = {"c_dec": r"$c_\mathrm{dec}$ / $c_\mathrm{null}$", "stability": "1 − agreement of seeds"}
 
 
 def draw(curves: pd.DataFrame, sensitivity: pd.DataFrame) -> Figure:
@@ -32,8 +30,7 @@ def _metric_panel(axes: Axes, metric: str, rows: pd.DataFrame) -> None:
         axes.axvspan(row["low"], row["high"], color=GREY, alpha=0.25)
         axes.axvline(row["recommended"], color=GREY)
     mark_true_l0(axes, rows, label=True)
-    n = metric.removeprefix("w_")
-    axes.set(xlabel="L0", ylabel=_NAMES.get(metric, f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"), title=_title(row))
+    axes.set(xlabel="L0", ylabel=metric_name(metric), title=_title(row))
     axes.set_ylim(bottom=min(0, rows["value"].min()))
 
 

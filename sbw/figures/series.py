@@ -72,8 +72,9 @@ def public(saes: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: there is none.
     """
-    names = {name: selected(saes)[name].map(escape) for name in ("model", "sae_id")}
-    return selected(saes)[["model", "sae_id", "l0"]].assign(**names).sort_values(["model", "l0", "sae_id"])
+    chosen = selected(saes)
+    names = {name: chosen[name].map(escape) for name in ("model", "sae_id")}
+    return chosen[["model", "sae_id", "l0"]].assign(**names).sort_values(["model", "l0", "sae_id"])
 
 
 def selected(saes: pd.DataFrame) -> pd.DataFrame:

@@ -177,6 +177,14 @@ def cosine_curves(figure: Figure, saes: pd.DataFrame) -> None:
     figure.suptitle(f"Pairwise cosine similarity of latents; {spread_name(table['seeds'].max())}")
 
 
+def metric_name(metric: str) -> str:
+    """A metric of the verdict's curves as a label: `c_dec`, `w_n` or `stability`."""
+    if metric.startswith("w_"):
+        n = metric.removeprefix("w_")
+        return f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"
+    return {"c_dec": rf"{C_DEC} / $c_\mathrm{{null}}$", "stability": "1 − agreement of seeds"}[metric]
+
+
 def seeds(count: int) -> str:
     """How many seeds there are, in words."""
     return f"{count} seed{'s' if count > 1 else ''}"

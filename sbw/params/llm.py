@@ -192,9 +192,9 @@ class Llm(Section):
         require(steps >= 1, f"`train.batch_size` must be at most `harvest.tokens` ({self.harvest.tokens}), "
                 f"got {train.batch_size}")  # fmt: skip
         for name, sae in train.saes.items():
+            require(name not in _OF_THE_MODEL, f"`train.saes` must not name an SAE {' or '.join(_OF_THE_MODEL)}")
             if isinstance(sae, LlmBatchTopK):
-                key = f"`train.saes.{name}.k`"
-                require(sae.k <= train.d_sae, f"{key} must satisfy 0 < k <= d_sae ({train.d_sae}), got {sae.k:g}")
+                _require_k(f"train.saes.{name}.k", sae.k, train)
         known = f"one of: {', '.join(train.saes)}"
         require(self.focus in train.saes, f"`focus` must be {known}, got {self.focus!r}")
         for i, latent in enumerate(self.dashboards.latents):
@@ -207,12 +207,13 @@ class Llm(Section):
         sweep, d_sae = self.sweep, self.train.d_sae
         for cell, ks in sweep.cells.items():
             for i, k in enumerate(ks):
-                require(k <= d_sae, f"`sweep.cells.{cell}[{i}]` must satisfy 0 < k <= train.d_sae ({d_sae}), got {k:g}")
+                _require_k(f"sweep.cells.{cell}[{i}]", k, self.train)
         for i, latents in enumerate(self.probing.latents):
             key = f"`probing.latents[{i}]`"
             require(latents <= d_sae, f"{key} must satisfy 1 <= latents <= train.d_sae ({d_sae}), got {latents}")
         each: dict[str, list[Any]] = {
             "sweep.cells": sweep.ks,
+            "sweep.seeds": sweep.seeds,
             "sweep.texts.ks": sweep.texts.ks,
             "probing.latents": self.probing.latents,
             "probing.datasets": self.probing.datasets,
@@ -223,3 +224,13 @@ class Llm(Section):
         for name, ks in (("texts", sweep.texts.ks), ("figures", sweep.figures.ks)):
             for i, k in enumerate(ks):
                 require(k in sweep.ks, f"`sweep.{name}.ks[{i}]` must be in `sweep.cells` ({known}), got {k:g}")
+
+
+_OF_THE_MODEL = ("model", "ablated")
+"""Rows beside those of the SAEs in the numbers of the stage `inspect`."""
+
+
+def _require_k(key: str, k: float, train: LlmTraining) -> None:
+    """Latents that are active in a batch are k · batch_size, rounded down: at least one."""
+    require(k <= train.d_sae, f"`{key}` must satisfy 0 < k <= train.d_sae ({train.d_sae}), got {k:g}")
+    require(k * train.batch_size >= 1, f"`{key}` must be at least 1 / train.batch_size, got {k:g}")

@@ -203,7 +203,7 @@ Noise = Annotated[GaussianNoise | LowRankNoise, Field(discriminator="law")]
 class ToyParams(Section):
     num_features: Annotated[int, Field(ge=2)]
     """Number of true features."""
-    d_in: Count
+    d_in: Annotated[int, Field(ge=2)]
     """Width of the activations that the features are embedded in; superposition if below `num_features`."""
     seed: Seed
     """Seed of the feature vectors, and of every law that draws and has no seed of its own."""

@@ -106,18 +106,16 @@ class Sweep(Saes):
 
 class AutomaticL0Params(Saes):
     starts: Annotated[list[Annotated[float, Field(ge=1)]], Field(min_length=1)]
-    """L0s to start from, 1 <= start < d_sae / 1.11."""
-    seeds: Annotated[list[Seed], Field(min_length=2)]
-    """Seeds of the initial weights, one SAE per seed and start; an even number."""
+    """L0s to start from, 1 <= start <= d_sae."""
+    seeds: Seeds
+    """Seeds of the initial weights, one SAE per seed and start; those of one start are trained together, at one L0."""
 
     @override
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:
         super().require_consistent(section, training, num_features)
         for i, start in enumerate(self.starts):
-            rule = f"must satisfy 1 <= start < {section}.d_sae / 1.11 ({self.d_sae / 1.11:.4g})"
-            require(start < self.d_sae / 1.11, f"`{section}.starts[{i}]` {rule}, got {start:g}")
-        even = len(self.seeds) % 2 == 0
-        require(even, f"`{section}.seeds` must be an even number of seeds, half of them above L0, got {self.seeds}")
+            rule = f"must satisfy 1 <= start <= {section}.d_sae ({self.d_sae})"
+            require(start <= self.d_sae, f"`{section}.starts[{i}]` {rule}, got {start:g}")
 
 
 class Experiment(Saes):

@@ -45,6 +45,12 @@ class Prior(Section):
     as_many: Share
     """Share of the toys with as many latents as features."""
 
+    @model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        least = self.num_features[0]
+        require(least >= 4, f"`num_features` must be at least 4, a tree of the hierarchies, got {least:g}")
+        return self
+
 
 class KnownToy(ToyParams):
     d_sae: Annotated[int, Field(ge=4)] | None = None
@@ -80,7 +86,13 @@ class ToySet(Section):
     prior: Prior | None = None
     """What the toys are drawn from; by default they are those of `toys`."""
     noise: Annotated[list[Noise | None], Field(min_length=1, default=[None])]
-    """Noise added to the toys of `toys`, each of which is taken with each."""
+    """Noise added to the toys of `toys`, each of which is taken with each; no two of one law."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        laws = [noise and noise.law for noise in self.noise]
+        require(len(set(laws)) == len(laws), f"`noise` must not repeat a law, got {laws}")
+        return self
 
 
 class Cell(Section):
@@ -104,11 +116,16 @@ class Validation(Section):
         allowed = f"must be one of: {', '.join(self.sets)}"
         for name in self.fitted_on:
             require(name in self.sets, f"`fitted_on` {allowed}, got {name!r}")
+        require(len(set(self.fitted_on)) == len(self.fitted_on), "`fitted_on` must all be different")
+        taken = dict[tuple[str, int], str]()
         for name, cell in self.cells.items():
             require(cell.set in self.sets, f"`cells.{name}.set` {allowed}, got {cell.set!r}")
             count, (first, end) = self.size(cell.set), cell.toys
             rule = f"must satisfy 0 <= first < end <= {count}, the toys of `sets.{cell.set}`"
             require(0 <= first < end <= count, f"`cells.{name}.toys` {rule}, got {list(cell.toys)}")
+            for toy in range(first, end):
+                other = taken.setdefault((cell.set, toy), name)
+                require(other == name, f"`cells.{name}.toys` must have no toy of `cells.{other}`, got {toy}")
         return self
 
     @property

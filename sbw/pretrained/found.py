@@ -33,6 +33,8 @@ def find(folder: Path) -> list[Found]:
     """
     if not folder.exists():
         raise not_found(folder)
+    if folder.name in ("", ".."):  # relative to the current one, whose name may state an L0
+        folder = Path(os.path.abspath(folder))
     if folder.is_file() and format_of(folder):
         return [Found(plain(folder.parent.name or folder.name), folder, stated_l0(str(folder)))]
     weights = [path for here in _folders(folder) for path in _weights(here)]

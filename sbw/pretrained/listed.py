@@ -7,8 +7,8 @@ from sae_lens import SAE
 from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
 from sbw.pretrained.formats import FORMATS, Files, flat
-from sbw.pretrained.names import numbers_as_numbers, plain, stated_l0
-from sbw.run.errors import UserError, not_found
+from sbw.pretrained.found import find
+from sbw.run.errors import UserError
 from sbw.saes.disk import load_sae
 
 
@@ -49,18 +49,13 @@ class Listed(NamedTuple):
 
 
 def in_folder(folder: Path) -> list[Listed]:
-    """The SAELens SAEs in a folder, at any depth, ordered by name, with numbers in names as numbers.
+    """The SAEs that `find` finds in a folder, those of SAELens's format alone.
 
     Raises:
-        FileNotFoundError, UserError: the folder, or an SAE in it, is not found.
+        FileNotFoundError, UserError: the folder, or such an SAE in it, is not found.
     """
-    if not folder.exists():
-        raise not_found(folder)
-    found = sorted((path.parent for path in folder.rglob("cfg.json")), key=numbers_as_numbers)
+    weights = FORMATS[0].weights
+    found = [Listed(one.name, one.weights.parent, one.l0) for one in find(folder) if one.weights.name == weights]
     if not found:
-        raise UserError(f"{folder} holds no SAELens SAE: no folder in it has a cfg.json")
-    return [Listed(_name(path, folder), path, stated_l0(str(path.relative_to(folder.parent)))) for path in found]
-
-
-def _name(path: Path, folder: Path) -> str:
-    return plain(str(path.relative_to(folder)) if path != folder else folder.name)
+        raise UserError(f"{folder} holds no SAELens SAE: no file in it is named {weights}")
+    return found

@@ -50,7 +50,7 @@ def measure_sae(encoder: Encoder, batches: Iterable[Float[Tensor, "b d"]], rows_
     Of all samples are `l0`, `dead_latents`, `dense_latents`, `mse`, `variance_explained_about_zero`, `coherence` and
     `coherent_latents`. The others, of `code_metrics`, are of the first `rows_for_codes` samples, or of as many as have
     KEPT codes. An SAE of more than WIDE latents has `co_firing` of PAIRED of them; `weakest` and `code_spread` of all,
-    of as many samples as have KEPT active codes; and `pursuit_metrics` of as many as WORK allows.
+    of as many samples as have KEPT active codes; and `pursuit_metrics` of as many as WORK allows, at most PURSUED.
 
     Raises:
         UserError: there is no sample, or the samples are not as wide as the SAE's input.
@@ -123,8 +123,9 @@ class _First:
         self.encoder, self.wide, self.left, self.room = encoder, h > WIDE, rows, KEPT
         self.norms, self.some = encoder.W_dec.norm(dim=1), torch.arange(PAIRED) * h // PAIRED
         self.projections = StreamedProjections(encoder.W_dec, encoder.b_dec)
-        self.whole = torch.zeros(0, h)
+        self.pursued, self.error = PURSUED, 0.0
         self.activations: list[Tensor] = []
+        self.counts: list[Tensor] = []
         self.codes: list[Tensor] = []
         self.active: list[Tensor] = []
 
@@ -145,17 +146,24 @@ class _First:
         kept = codes[: max(1, self.room // codes.shape[1])]
         self.codes.append(kept.clone())
         self.room -= codes.numel()
-        pursued = PURSUED - sum(len(each) for each in self.activations)
-        self.activations.append(x[: min(pursued, len(kept))].clone())
+        self.activations.append(x[: min(self._more_pursued(), len(kept))].clone())
 
     def _keep_active(self, x: Float[Tensor, "b d"], codes: Float[Tensor, "b h"]) -> None:
+        fires = codes > 0
         if not self.codes:
-            l0 = (codes > 0).sum().item() / len(x)
-            few = slice(samples_within(WORK, codes.shape[1], x.shape[1], l0))
-            self.activations, self.whole = [x[few].clone()], codes[few].clone()
+            l0 = fires.sum().item() / len(x)
+            self.pursued = min(PURSUED, samples_within(WORK, codes.shape[1], x.shape[1], l0))
+        few = slice(self._more_pursued())
+        self.activations.append(x[few].clone())
+        self.counts.append(fires[few].sum(dim=1))
+        reconstructed = codes[few] @ self.encoder.W_dec
+        self.error += (x[few] - self.encoder.b_dec - reconstructed).square().sum().item()
         self.codes.append(codes[:, self.some])
-        self.active.append((codes * self.norms)[codes > 0])
+        self.active.append((codes * self.norms)[fires])
         self.room -= len(self.active[-1])
+
+    def _more_pursued(self) -> int:
+        return self.pursued - sum(len(each) for each in self.activations)
 
     def columns(self) -> dict[str, float]:
         """The columns of `code_metrics`."""
@@ -166,7 +174,7 @@ class _First:
             return code_metrics(codes, torch.cat(self.activations), W_dec, b_dec)
         active = activity(torch.cat(self.active)[:, None], torch.ones(1, 1))
         return {
-            **pursuit_metrics(torch.cat(self.activations) - b_dec, self.whole, W_dec),
+            **pursuit_metrics(torch.cat(self.activations) - b_dec, torch.cat(self.counts), self.error, W_dec),
             "co_firing": co_firing(codes, W_dec[self.some]),
             "weakest": active.weakest,
             "code_spread": active.spread,

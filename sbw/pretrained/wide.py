@@ -31,17 +31,18 @@ class _Coded(NamedTuple):
 
 @torch.no_grad()
 def pursuit_metrics(
-    centred: Float[Tensor, "n d"], codes: Float[Tensor, "n h"], W_dec: Float[Tensor, "h d"]
+    centred: Float[Tensor, "n d"], counts: Int[Tensor, " n"], error: float, W_dec: Float[Tensor, "h d"]
 ) -> dict[str, float]:
     """The columns of `sbw.metrics.codes.code_metrics` by matching pursuit; `co_firing_pursuit` is of PAIRED latents.
 
     Args:
         centred: x − b_dec.
-        codes: those of the encoder, whose numbers of active latents it takes.
+        counts: active latents of each sample by the encoder, of which it takes as many.
+        error: squared error by the encoder's codes, summed over samples.
         W_dec: decoder rows.
     """
     directions = normalize(W_dec, dim=1)
-    taken = _taken(centred, directions, (codes > 0).sum(dim=1))
+    taken = _taken(centred, directions, counts)
     coded = [_coded(x, directions, row) for x, row in zip(centred, taken, strict=True)]
     z = [each.z.double() for each in coded]
     own = sum(of.square().sum().item() for of in z)
@@ -54,7 +55,7 @@ def pursuit_metrics(
         "coherence_pursuit": together / own - 1,
         "coherence_null": _null(coded, len(W_dec)) / own,
         "co_firing_pursuit": _co_firing(coded, directions),
-        "pursuit_error": left / (centred - codes @ W_dec).square().sum().item(),
+        "pursuit_error": left / error,
     }
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ def one_line_errors(prog: str) -> Iterator[None]:
         yield
     except UserError as error:
         sys.exit(printable(f"{prog}: {error}"))
+    except BrokenPipeError:  # as in `| head`: what Python still has to print at the end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         if error.filename is None:
             raise

@@ -12,7 +12,12 @@ _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 
 
 def writer_of(path: str) -> str | None:
-    """The stage that writes `path` or a folder above it, as `dvc repro` takes it; None if no stage does."""
+    """The stage that writes `path` or a folder above it, as `dvc repro` takes it; None if no stage does.
+
+    None as well outside a clone of this project: others' pipelines are theirs.
+    """
+    if not Path("stages/__init__.py").is_file():
+        return None
     place = os.path.relpath(path)
     stages = [stage for stage, pattern in _written() if re.fullmatch(f"{pattern}(/.*)?", place)]
     return stages[0] if stages else None

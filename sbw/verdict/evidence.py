@@ -81,9 +81,11 @@ def sigma_of(saes: pd.DataFrame) -> float:
 def sensitivity(rows: Rows) -> pd.DataFrame:
     """Where each n puts the right L0, from the rows of `width_rows` or `s_n_rows`.
 
-    One row per n: `n`, `l0` (NaN where it names none), and `agreeing`, the number of n whose right L0 lies between the
-    same two settings.
+    One row per n that all settings have: `n`, `l0` (NaN where it names none), and `agreeing`, the number of n whose
+    right L0 lies between the same two settings.
     """
+    settings = rows.groupby("n")["setting"].transform("nunique")
+    rows = rows[settings == settings.max()]
     found = [(n, *right_l0(curve_of(of_n))) for n, of_n in rows.groupby("n")]
     table = pd.DataFrame(found, columns=["n", "l0", "setting"])
     agreeing = table.groupby("setting")["setting"].transform("size")

@@ -1,12 +1,13 @@
 """The L0 that a sweep recommends: a verdict per metric, and one of all metrics together."""
 
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
-from sbw.files import column
+from sbw.files import column, save_table
 from sbw.run.errors import UserError
 from sbw.verdict.evidence import best_n, c_dec_rows, sensitivity, stability_rows, width_rows
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
@@ -80,6 +81,12 @@ class Recommendation(NamedTuple):
         *each, combined = [(verdict.metric, verdict.row | {"words": verdict.words}) for verdict in self.verdicts]
         return combined[1] | {"metrics": dict(each)}
 
+    def save(self, folder: Path) -> None:
+        """Write curves.parquet, sensitivity.parquet and evidence.parquet to a folder."""
+        save_table(self.curves, CURVES, folder / "curves.parquet")
+        save_table(self.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
+        save_table(self.evidence, EVIDENCE, folder / "evidence.parquet")
+
 
 def recommend(
     saes: pd.DataFrame, projections: pd.DataFrame | None = None, pairs: pd.DataFrame | None = None, *, seed: int = 0
@@ -102,12 +109,13 @@ def recommend(
     Raises:
         UserError: a column is missing, or an L0 is not above 0.
     """
-    saes = _checked(saes)
+    saes = _checked(saes, {"mse", "variance_explained_about_zero"} if projections is not None else set())
     metrics, curve = {"c_dec": c_dec_rows(saes)}, pd.DataFrame(columns=SENSITIVITY.names)
     if projections is not None:
         widths = width_rows(projections, saes)
         curve = sensitivity(widths)
-        metrics[f"w_{best_n(curve)}"] = widths[widths["n"] == best_n(curve)]
+        n = best_n(curve)
+        metrics[f"w_{n}"] = widths[widths["n"] == n]
     if pairs is not None and len(pairs):
         metrics["stability"] = stability_rows(pairs, saes)
     verdicts = [judge(metric, rows, seed) for metric, rows in metrics.items()]
@@ -135,9 +143,11 @@ def curves_table(metrics: dict[str, Rows], verdicts: list[Verdict], true_l0: flo
     return rows.merge(judged, on="metric").assign(true_l0=true_l0)[CURVES.names]
 
 
-def _checked(saes: pd.DataFrame) -> pd.DataFrame:
-    if missing := {"l0", "c_dec", "d_in"} - set(saes.columns):
-        raise UserError(f"`saes` must have the columns l0, c_dec and d_in; missing: {', '.join(sorted(missing))}")
+def _checked(saes: pd.DataFrame, beside: set[str]) -> pd.DataFrame:
+    needed = {"l0", "c_dec", "d_in"} | beside
+    if missing := needed - set(saes.columns):
+        columns = ", ".join(sorted(needed))
+        raise UserError(f"`saes` must have the columns {columns}; missing: {', '.join(sorted(missing))}")
     if not (saes["l0"] > 0).all():
         raise UserError(f"`saes`: `l0` must be above 0, got {saes.loc[~(saes['l0'] > 0), 'l0'].iloc[0]}")
     defaults = pd.DataFrame({"k": saes["l0"], "seed": range(len(saes))}, index=saes.index)

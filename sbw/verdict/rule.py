@@ -52,6 +52,8 @@ class Verdict(NamedTuple):
     """The verdict in one sentence."""
     draws: Floats
     """The L0 of each bootstrap draw, NaN where it names none; draw i is of the same seeds for every metric."""
+    beyond: Literal["above", "below", ""] = ""
+    """On which side of the sweep the right L0 is, by all pieces of evidence."""
 
     @property
     def row(self) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def _beyond(one: Swept) -> str:
     verdict, _ = weighed(one.evidence)
     if verdict.kind == "edge":
         above = one.truth > one.evidence["log_l0"].max()
-        return "edge" if f"is {'above' if above else 'below'} the swept" in verdict.words else "wrong_edge"
+        return "edge" if verdict.beyond == ("above" if above else "below") else "wrong_edge"
     if verdict.low is None or verdict.high is None:
         return "inconclusive"
     return "covered" if verdict.low <= np.exp(one.truth) <= verdict.high else "missed"

@@ -33,11 +33,6 @@ class Diagnosis(NamedTuple):
     high: float
     """Upper end of it."""
 
-    @property
-    def words(self) -> str:
-        """The diagnosis in a phrase."""
-        return f"{self.side}: {self.low:.2g} to {self.high:.2g} times the right L0"
-
 
 def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     """The verdict of a sweep, and what each piece of evidence adds to the offset of each SAE.
@@ -59,7 +54,7 @@ def weighed(evidence: pd.DataFrame) -> tuple[Verdict, pd.DataFrame]:
     if whole < LEAST_L0S:
         words = f"inconclusive: a sweep needs at least {LEAST_L0S} different L0s with all evidence, got {whole}."
     elif side:
-        named["kind"] = "edge"
+        named |= {"kind": "edge", "beyond": side}
         words = f"edge: the right L0 is {side} {swept}: extend the sweep that way."
     elif high / low > WIDEST:
         words = f"inconclusive: the SAEs of {swept} disagree, on L0s from {low:.3g} to {high:.3g}."
@@ -81,7 +76,7 @@ def diagnosed(evidence: pd.DataFrame) -> list[Diagnosis]:
     ]
 
 
-def _side_of(log_l0: Floats, by_itself: Floats, estimated: float) -> str:
+def _side_of(log_l0: Floats, by_itself: Floats, estimated: float) -> Literal["above", "below", ""]:
     """On which side of the sweep the right L0 is; nothing if it is within."""
     if by_itself.min() > EDGE or estimated < log_l0[0]:
         return "below"

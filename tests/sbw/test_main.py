@@ -60,6 +60,17 @@ def test_an_audit_prints_one_row_per_sae_and_a_verdict_and_writes_tables(folder:
     assert {path.name for path in folder.iterdir()} == {"mine", "out"}
 
 
+def test_of_a_folder_s_own_figures_an_audit_replaces_those_of_an_earlier_one(folder: Path) -> None:
+    theirs = ("evidence_of_it.svg", "audit.final.pdf", "audit.png")
+    for name in (*theirs, "evidence_7.svg"):
+        (folder / name).touch()
+    sbw(folder, "audit", "mine", "--out", ".")
+    assert {path.name for path in folder.iterdir()} == {
+        "mine", *theirs, "audit.svg", "audit.pdf", "audit.html", "verdicts.json",
+        "saes.parquet", "agreements.parquet", "evidence.parquet",
+    }  # fmt: skip
+
+
 def test_an_audit_of_several_folders_as_json(folder: Path) -> None:
     document = json.loads(sbw(folder, "audit", "mine/k=3", "mine/k=4", "--json").stdout)
     assert [(row["sae"], row["l0"]) for row in document["saes"]] == [("mine/k=3/k=3", 3), ("mine/k=4/k=4", 4)]
@@ -76,7 +87,7 @@ def test_an_sae_that_is_left_out_shows_in_the_exit_status(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nowhere", "sbw: nowhere: not found\n"),
+        ("nowhere", "sbw: nowhere: not found; SAEs on the Hugging Face hub are named by a pattern, as in 'nowhere*'\n"),
         ("empty", f"sbw: empty holds no SAE: no file in it is named {KNOWN}, with its config beside it\n"),
     ],
 )

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import PANEL
-from sbw.figures.style import PALETTE, new_figure
+from sbw.figures.style import PALETTE, new_figure, shortened
 
 _SHOWN = {
     "reconstruction\nquality": ["explained_variance", "mse", "cossim"],
@@ -30,6 +30,6 @@ def draw(evals: pd.DataFrame) -> Figure:
             axes.margins(y=0.18)
         for unused in row[len(metrics) :]:
             unused.remove()
-    figure.legend(grid[0][0].patches, list(evals["sae"]), loc="outside lower center", ncols=4)
+    figure.legend(grid[0][0].patches, list(evals["sae"].map(shortened)), loc="outside lower center", ncols=4)
     figure.suptitle("SAELens's evals of the SAEs, on held-out texts")
     return figure

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import PANEL
-from sbw.figures.style import BLUE, new_figure
+from sbw.figures.style import BLUE, new_figure, shortened
 
 
 def draw(features: pd.DataFrame, name: str) -> Figure:
@@ -26,7 +26,7 @@ def draw(features: pd.DataFrame, name: str) -> Figure:
     beside.hist(consistency, bins=_log_bins(consistency), color=BLUE, orientation="horizontal")
     _bare(above, "y")
     _bare(beside, "x")
-    figure.suptitle(f"{name}: how often latents fire, and how consistently")
+    figure.suptitle(f"{shortened(name)}: how often latents fire, and how consistently")
     return figure
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import COLUMNS, PANEL
-from sbw.figures.style import BLUE, name_axes, panels
+from sbw.figures.style import BLUE, name_axes, panels, shortened
 
 
 def draw(features: pd.DataFrame) -> Figure:
@@ -19,7 +19,7 @@ def draw(features: pd.DataFrame) -> Figure:
         firing = of_sae[of_sae["feature_density"] > 0]
         axes.hist(firing["log10_density"], bins=edges.tolist(), color=BLUE)
         silent = len(of_sae) - len(firing)
-        axes.set_title(f"{name}\n{silent} of {len(of_sae)} never fire")
+        axes.set_title(f"{shortened(name)}\n{silent} of {len(of_sae)} never fire")
     name_axes(figure, "log10 of the share of tokens on which a latent fires", "latents")
     figure.suptitle("How often latents fire on held-out texts")
     return figure

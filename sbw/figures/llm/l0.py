@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import COLUMNS, PANEL
-from sbw.figures.style import BLUE, RED, name_axes, panels
+from sbw.figures.style import BLUE, RED, name_axes, panels, shortened
 
 
 def draw(histogram: pd.DataFrame) -> Figure:
@@ -19,7 +19,7 @@ def draw(histogram: pd.DataFrame) -> Figure:
         share = of_sae["tokens"] / of_sae["tokens"].sum()
         axes.hist(of_sae["l0"].clip(lower=edges[0]), bins=edges.tolist(), weights=share, color=BLUE)
         axes.axvline(mean, color=RED, linestyle="--", linewidth=0.9)
-        axes.set(xscale="log", title=f"{name}: mean {mean:.3g}")
+        axes.set(xscale="log", title=f"{shortened(name)}: mean {mean:.3g}")
         axes.set_xticks([tick for tick in (1, 3, 10, 30, 100, 300, 1000) if edges[0] < tick < edges[-1]])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sbw.figures.llm import PANEL
-from sbw.figures.style import BLUE, GREY, new_figure
+from sbw.figures.style import BLUE, GREY, new_figure, shortened
 
 _COLUMNS = {
     "encoder_bias": "encoder bias",
@@ -30,5 +30,7 @@ def draw(features: pd.DataFrame, name: str) -> Figure:
             axes.set(xlabel=_COLUMNS[across] if below == list(_COLUMNS)[-1] else "",
                      ylabel=_COLUMNS[below] if across == "encoder_bias" else "")  # fmt: skip
     figure.align_ylabels()
-    figure.suptitle(f"{name}: encoder weights of its latents (on the diagonal, latents); grey, those that never fire")
+    figure.suptitle(
+        f"{shortened(name)}: encoder weights of its latents (on the diagonal, latents); grey, those that never fire"
+    )
     return figure

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import C_DEC, GREY, band, interval_name, panels, spread_name
+from sbw.figures.style import GREY, band, interval_name, metric_name, panels, spread_name
 from sbw.llm.sweep import Recommended
 
 COLUMNS, PANEL = 4, (1.7, 1.5)
@@ -31,7 +31,7 @@ def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended) -> Figu
     figure, grid = panels(count, -(-count // rows), PANEL, room=(0.0, 0.5), sharex=True)
     for axes, metric in zip(grid, metrics, strict=False):
         _curve(axes, curves[curves["metric"] == metric].rename(columns={"setting": "k"}), "value")
-        axes.set_title(_title(metric))
+        axes.set_title(metric_name(metric))
     for axes, (name, title) in zip(grid[len(metrics) :], _OF_SAES.items(), strict=True):
         _curve(axes, saes, name)
         axes.set_title(title)
@@ -61,10 +61,3 @@ def _curve(axes: Axes, table: pd.DataFrame, value: str) -> None:
         l0=("l0", "mean"), mean=(value, "mean"), low=(value, "min"), high=(value, "max")
     )
     band(axes, over_seeds.sort_values("l0"), x="l0", marker=".")
-
-
-def _title(metric: str) -> str:
-    if metric.startswith("w_"):
-        n = metric.removeprefix("w_")
-        return f"width ($s_{{{n}}} − s_{{h−{n}}}$) / σ"
-    return {"c_dec": rf"{C_DEC} / $c_\mathrm{{null}}$", "stability": "1 − agreement of seeds"}[metric]

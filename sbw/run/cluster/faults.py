@@ -8,13 +8,13 @@ CAUSES = {
         "its credentials are missing: set them where the machine looks for them, e.g. AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY, or `dvc config --global`"
     ),
-    r"invalidaccesskeyid|signaturedoesnotmatch|accessdenied|forbidden|403|permission denied": (
+    r"invalidaccesskeyid|signaturedoesnotmatch|accessdenied|forbidden|\b403\b|permission denied": (
         "it refuses the credentials, or they may not write"
     ),
     r"could not connect|connection ?refused|name or service not known|timed? ?out|unreachable|connectionerror|"
     r"cannot connect|connect call failed": "it can't be reached",
     r"nosuchbucket|bucket does not exist": "its bucket does not exist",
-    r"no space left|disk quota|quotaexceeded|insufficientstorage|storagefull|507": "it is full",
+    r"no space left|disk quota|quotaexceeded|insufficientstorage|storagefull|\b507\b": "it is full",
     r"requires .*dvc\[|is supported, but requires": "DVC's plug-in for it is not installed on that machine",
 }
 """Patterns of DVC's output, and their causes."""

@@ -10,9 +10,8 @@ OUT, METRICS = Path("data/llm/sweep"), Path("data/metrics/llm")
 
 
 def main(llm: Llm) -> None:
-    from sbw.files import save_table
     from sbw.llm.sweep import load_measured, sweep_summary
-    from sbw.verdict.recommendation import CURVES, EVIDENCE, SENSITIVITY, recommend
+    from sbw.verdict.recommendation import recommend
 
     tables = load_measured(OUT / "measured", llm.sweep.cells, "saes", "projections", "stability")
     saes, projections, stability = tables
@@ -22,9 +21,7 @@ def main(llm: Llm) -> None:
         whole(METRICS / "recommendation.json") as verdict,
         whole(METRICS / "sweep.json") as numbers,
     ):
-        save_table(found.curves, CURVES, folder / "curves.parquet")
-        save_table(found.sensitivity, SENSITIVITY, folder / "sensitivity.parquet")
-        save_table(found.evidence, EVIDENCE, folder / "evidence.parquet")
+        found.save(folder)
         write_json(found.document, verdict)
         write_json({"saes": sweep_summary(saes, stability)}, numbers)
     print(found.words)

@@ -106,6 +106,13 @@ def test_an_odd_sae_is_named_and_the_others_are_judged(folder: Path) -> None:
         audit(folder / "one")
 
 
+def test_what_a_file_calls_its_tensors_is_safe_to_print(folder: Path) -> None:
+    save_file({"\x1b]0;owned\x07": torch.ones(2)}, folder / "k3/seed1/sae_weights.safetensors")
+    found = audit(folder)
+    assert "owned" in found.left_out["k3/seed1"]
+    assert "\x1b" not in found.words
+
+
 def test_copies_and_checkpoints_are_no_seeds(folder: Path) -> None:
     sae = initial_sae(3, 16, 8, 0)
     save_sae(sae, folder / "k3/seed0 (copy)")

@@ -100,3 +100,19 @@ def test_the_activations_are_those_of_the_hook(folder: Path, tmp_path: Path, mon
     np.save(tmp_path / "x.npy", kept[0].float().numpy())
     file = audit(folder / "saes", activations=tmp_path / "x.npy")
     pd.testing.assert_frame_equal(texts.saes, file.saes)
+
+
+@pytest.mark.parametrize(("name", "on_hub"), [("gemma-2-2b", "google/gemma-2-2b"), ("mine/model", "mine/model")])
+def test_a_model_by_its_name_in_transformer_lens_is_fetched_by_that_on_the_hub(
+    name: str, on_hub: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fetch(name: str, _: Path) -> None:
+        asked.append(name)
+        raise UserError("not fetched")
+
+    monkeypatch.setattr("sbw.llm.model.fetch_model", fetch)
+    with pytest.raises(UserError, match="not fetched"):
+        audit(folder / "saes", texts=folder / "texts", model=name, hook=HOOK)
+    assert asked == [on_hub]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sbw.params import Llm, Params
+from sbw.params import Llm, Params, Validation
 from sbw.run.errors import UserError
 from sbw.run.loading import load_document, load_params
 from tests.conftest import ROOT, Clone
@@ -24,7 +24,9 @@ def written(folder: Path, old: str, new: str, file: str = "params.yaml") -> Path
     return path
 
 
-def refused(tmp_path: Path, old: str, new: str, file: str = "params.yaml", kind: type[Params | Llm] = Params) -> str:
+def refused(
+    tmp_path: Path, old: str, new: str, file: str = "params.yaml", kind: type[Params | Llm | Validation] = Params
+) -> str:
     with pytest.raises(UserError) as caught:
         load_document(kind, written(tmp_path, old, new, file))
     message = str(caught.value).replace(f"{tmp_path}/", "")
@@ -105,6 +107,21 @@ def test_what_would_fail_after_the_training_is_refused(tmp_path: Path, key: str,
     Clone(tmp_path).set_params({key: value})
     with pytest.raises(UserError, match=re.escape(message)):
         load_params(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("toys: [20, 40]}\n  calibration_2", "toys: [19, 40]}\n  calibration_2",
+         "`cells.calibration_1.toys` must have no toy of `cells.calibration_0`, got 19"),
+        ("fitted_on: [calibration, calibration_large]", "fitted_on: [calibration, calibration]",
+         "`fitted_on` must all be different"),
+        ("noise: [null, {law", "noise: [{law: gaussian, scale: 0.2}, {law", "`noise` must not repeat a law"),
+        ("num_features: [64, 240]", "num_features: [3, 240]", "`num_features` must be at least 4"),
+    ],
+)  # fmt: skip
+def test_what_a_validation_cannot_be_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert message in refused(tmp_path, old, new, "stages/validation/params.yaml", Validation)
 
 
 def test_a_gpu_is_asked_for_only_where_there_is_one(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.sbw.params.test_document import refused
     ("old", "new", "message"),
     [
         ("architecture: batchtopk, k: 25}", "architecture: batchtopk, k: 2305}",
-         "`train.saes.batchtopk_25.k` must satisfy 0 < k <= d_sae (2304), got 2305"),
+         "`train.saes.batchtopk_25.k` must satisfy 0 < k <= train.d_sae (2304), got 2305"),
         ("architecture: batchtopk, k: 25}", "architecture: topk, k: 25}",
          "`train.saes.batchtopk_25.architecture` must be one of: 'batchtopk', 'jumprelu', got 'topk'"),
         ("\nfocus: batchtopk_25 ", "\nfocus: batchtopk_20 ", "`focus` must be one of: batchtopk_25,"),
@@ -24,6 +24,9 @@ from tests.sbw.params.test_document import refused
         ("texts: {ks: [5,", "texts: {ks: [6,", "`sweep.texts.ks[0]` must be in `sweep.cells` (5, 8, 14,"),
         ("high: [400]", "high: [5000]", "`sweep.cells.high[0]` must satisfy 0 < k <= train.d_sae (2304), got 5000"),
         ("latents: [1, 16]", "latents: [1, 2305]", "`probing.latents[1]` must satisfy 1 <= latents <= train.d_sae"),
+        ("high: [400]", "high: [0.001]", "`sweep.cells.high[0]` must be at least 1 / train.batch_size, got 0.001"),
+        ("\n  seeds: [0, 1] ", "\n  seeds: [1, 1] ", "`sweep.seeds` must all be different"),
+        ("    batchtopk_100:", "    model:", "`train.saes` must not name an SAE model or ablated"),
         ("high: [400]", "high: [5]", "`sweep.cells` must all be different"),
         ("  seed: 42 ", "  seed: 4294967296 ", "`probing.seed` must be less than 4294967296, got 4294967296"),
         ("23_headline_ischina", "22_headline_isobama", "`probing.datasets` must all be different"),

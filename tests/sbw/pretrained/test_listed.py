@@ -26,8 +26,21 @@ def test_saes_are_found_at_any_depth_in_the_order_of_their_numbers(folder: Path)
     assert in_folder(folder)[0].load().cfg.d_sae == 24
 
 
+def test_what_a_killed_run_left_is_passed_over(folder: Path) -> None:
+    (folder / "k_20").rename(folder / ".k_20.partial")
+    assert [sae.name for sae in in_folder(folder)] == ["deep/k_3", "k_100"]
+
+
+def test_the_current_folder_has_its_own_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "k_20")
+    assert [(sae.name, sae.l0) for sae in in_folder(Path())] == [("k_20", 20)]
+
+
 def test_a_folder_without_saes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"holds no SAELens SAE: no folder in it has a cfg\.json"):
+    with pytest.raises(UserError, match="holds no SAE: no file in it is named"):
+        in_folder(tmp_path)
+    (tmp_path / "ae.pt").write_bytes(b"")
+    with pytest.raises(UserError, match="holds no SAE"):
         in_folder(tmp_path)
     with pytest.raises(FileNotFoundError) as missing:
         in_folder(tmp_path / "nowhere")

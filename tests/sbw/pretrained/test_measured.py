@@ -86,13 +86,16 @@ def test_no_more_codes_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("wide")
 @pytest.mark.parametrize("k", [4, None])
-def test_with_many_latents_products_are_sparse_and_pairs_of_some(k: int | None) -> None:
+def test_with_many_latents_products_are_sparse_and_pairs_of_some(
+    k: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sbw.pretrained.measured, "PURSUED", 100)
     sae, some = encoder(k=k), torch.arange(0, H, 2)
     measured, expected = measure_sae(sae, torch.split(X, 70)), by_hand(sae, X)
     expected["co_firing"] = co_firing(sae.encode(X)[:, some], sae.W_dec[some])
     by_pursuit = {name: expected.pop(name) for name in PURSUIT}
     assert {name: measured.columns[name] for name in expected} == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    of_first = by_hand(sae, X[:70])  # the first batch
+    of_first = by_hand(sae, X[:100])
     if (
         k is None
     ):  # more active latents than dimensions: the refit of `pursue` has not converged, the exact one errs less

@@ -1,6 +1,8 @@
 """Outputs are complete or absent; a missing file is named with its stage."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +84,24 @@ def test_a_users_mistake_and_what_a_file_system_says_are_one_line(tmp_path: Path
     assert _one_line(lambda: one_of("toy", "big", ["main"])) == "sbw: `toy` must be one of: main, got 'big'"
     assert _one_line((tmp_path / "nowhere").read_text) == f"sbw: {tmp_path}/nowhere: not found"
     assert _one_line((tmp_path / "file/x").read_text) == f"sbw: {tmp_path}/file/x: Not a directory"
+
+
+def test_a_closed_pipe_ends_it_without_a_word() -> None:
+    code = "from sbw.run.stage import one_line_errors\nwith one_line_errors('sbw'): print('x\\n' * 200_000)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stdout
+        assert run.stderr
+        assert run.stdout.readline() == b"x\n"
+        run.stdout.close()
+        assert run.stderr.read() == b""
+
+
+def test_a_pipeline_that_is_not_ours_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dvc.yaml").write_text("plots: [x]\n")
+    monkeypatch.chdir(tmp_path)
+    assert _one_line(Path("nowhere").read_text) == "sbw: nowhere: not found"
 
 
 def test_a_full_disk_names_the_output_and_not_what_is_written_first(tmp_path: Path) -> None:

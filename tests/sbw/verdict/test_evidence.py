@@ -78,6 +78,13 @@ def test_the_best_n_agrees_with_most_others() -> None:
     assert best_n(curve) == 4
 
 
+def test_an_n_that_one_setting_alone_has_is_left_out() -> None:
+    table = projections()
+    whole = sensitivity(width_rows(table, saes()))
+    alone = (table["n"].isin([3, H - 3])) & (table["k"] != table["k"].min())
+    assert sensitivity(width_rows(table[~alone], saes()))["n"].tolist() == [n for n in whole["n"] if n != 3]
+
+
 def test_an_n_that_is_inconclusive_agrees_with_none() -> None:
     curve = sensitivity(width_rows(projections().assign(s_n=0.0), saes()))
     assert curve["agreeing"].tolist() == [0] * 5

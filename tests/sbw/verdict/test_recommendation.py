@@ -63,7 +63,7 @@ def test_the_words_of_an_inconclusive_sweep_are_given_once() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (saes()[["k", "l0"]], "`saes` must have the columns l0, c_dec and d_in; missing: c_dec, d_in"),
+        (saes()[["k", "l0"]], "`saes` must have the columns c_dec, d_in, l0; missing: c_dec, d_in"),
         (saes().assign(l0=[-3.0] + [1.0] * 13), "`saes`: `l0` must be above 0, got -3.0"),
         (saes().assign(l0=[float("nan")] + [1.0] * 13), "`saes`: `l0` must be above 0, got nan"),
     ],
@@ -72,3 +72,8 @@ def test_a_table_that_cannot_be_judged_is_refused(table: pd.DataFrame, message: 
     with pytest.raises(UserError) as error:
         recommend(table)
     assert str(error.value) == message
+
+
+def test_projections_need_the_errors_that_give_their_unit() -> None:
+    with pytest.raises(UserError, match="missing: mse, variance_explained_about_zero"):
+        recommend(saes()[["k", "seed", "l0", "c_dec", "d_in"]], projections())

@@ -70,7 +70,7 @@ def test_sweeps_beyond_the_right_l0_are_counted_by_what_the_verdict_is(monkeypat
     truths = {"0.3 to 0.75": 20.0, "1.4 to 4": 2.0}
     evidence = pd.DataFrame({"log_l0": np.log([4.0, 6.0, 9.0]), "d_sae": 50})
     outcomes = [
-        Verdict("combined", "edge", None, None, None, "edge: the right L0 is above the swept L0", np.array([])),
+        Verdict("combined", "edge", None, None, None, "edge", np.array([]), "above"),
         Verdict("combined", "inconclusive", None, None, None, "inconclusive", np.array([])),
         Verdict("combined", "estimate", 10.0, 8.0, 21.0, "about 10", np.array([])),
         Verdict("combined", "estimate", 10.0, 8.0, 12.0, "about 10", np.array([])),

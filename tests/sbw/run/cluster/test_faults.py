@@ -22,6 +22,8 @@ def test_a_known_fault_is_named_beside_dvcs_own_words(printed: str, cause: str) 
 
 def test_an_unknown_fault_is_in_dvcs_words() -> None:
     assert explain("ERROR: something else\nhint") == "DVC printed: ERROR: something else"
+    missing = "ERROR: Missing cache files: md5: 5403abce507d"
+    assert explain(missing) == f"DVC printed: {missing}"
     assert explain("") == "DVC printed: nothing"
 
 
