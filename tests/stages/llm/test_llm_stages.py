@@ -107,7 +107,7 @@ def test_saes_of_a_further_folder_are_evaluated_too(
             "harvest",
             "`harvest.disk` must be at least 0.01 GB, 64 bytes for each of 1,200 tokens, got 1e-05",
         ),
-        ({"train.saes.one.k": 25}, "train", "`train.saes.one.k` must satisfy 0 < k <= d_sae (24), got 25"),
+        ({"train.saes.one.k": 25}, "train", "`train.saes.one.k` must satisfy 0 < k <= train.d_sae (24), got 25"),
         ({"focus": "three"}, "figures", "`focus` must be one of: one, two, got 'three'"),
         ({"inspect.answer": "xy"}, "inspect", "`inspect.answer` must be one token of the model, got 2"),
         ({"dashboards.latents": [24]}, "dashboards", "`dashboards.latents[0]` must satisfy 0 <= latent <"),
