@@ -112,7 +112,7 @@ def test_it_writes_what_git_keeps(ran: Clone) -> None:
     assert [row["k"] for row in sweep] == [3, 8]
     assert json.loads((metrics / "probing.json").read_text())["datasets"] == 2
     assert "words" in json.loads((metrics / "recommendation.json").read_text())
-    plots = {"metrics", "probing", "projections", "densities"}
+    plots = {"metrics", "probing", "projections", "densities", "coherences"}
     assert {path.stem for path in (ran.root / "plots/llm_sweep").glob("*.svg")} == plots
     assert (ran.root / "plots/llm_sweep_texts.html").exists()
     curves = load_table(ran.root / "data/llm/sweep/recommendation/curves.parquet")
