@@ -67,13 +67,16 @@ def samples_within(work: float, h: int, d: int, l0: float) -> int:
 def _taken(centred: Float[Tensor, "n d"], directions: Float[Tensor, "h d"], counts: Tensor) -> Bool[Tensor, "n h"]:
     """The latents that matching pursuit takes, as `sbw.metrics.pursuit.pursue` does."""
     left, taken = centred.clone(), torch.zeros(len(centred), len(directions), dtype=torch.bool)
+    rows = torch.arange(len(centred))
     for step in range(int(counts.max())):
-        most, latent = (left @ directions.T).masked_fill_(taken, -1.0).max(dim=1)
-        rows = torch.nonzero((most > 0) & (counts > step)).squeeze(1)
+        rows = rows[counts[rows] > step]
+        most, latent = (left[rows] @ directions.T).masked_fill_(taken[rows], -1.0).max(dim=1)
+        toward = most > 0  # else it is done
+        rows, most, latent = rows[toward], most[toward], latent[toward]
         if not len(rows):
             break
-        taken[rows, latent[rows]] = True
-        left[rows] -= most[rows, None] * directions[latent[rows]]
+        taken[rows, latent] = True
+        left[rows] -= most[:, None] * directions[latent]
     return taken
 
 
