@@ -70,10 +70,9 @@ def _audit(paths: list[str], out: Path | None, json: bool, **options: Any) -> No
 
     from sbw.auditing.audit import audit
 
-    missing = [path for path in paths if not Path(path).exists()]
-    hub = [path for path in missing if any(letter in path for letter in "*?[")]
-    for path in missing:
-        if path not in hub:
+    hub = [path for path in paths if not Path(path).exists()]
+    for path in hub:
+        if not any(letter in path for letter in "*?["):
             raise UserError(f"{path}: not found; SAEs on the Hugging Face hub are named by a pattern, as in '{path}*'")
     if out:
         _require_folder(out)
