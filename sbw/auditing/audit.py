@@ -67,6 +67,14 @@ class Audit(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """What to be careful about."""
+        return [*self._zeros(), *self._l0s_apart()]
+
+    def _zeros(self) -> list[str]:
+        zeros = self.saes[self.saes["zero_rows"] > 0]
+        each = ", ".join(f"{rows} of {sae}" for sae, rows in zip(zeros["sae"], zeros["zero_rows"], strict=True))
+        return [f"Decoder rows of zeros, which c_dec leaves out: {each}."] if each else []
+
+    def _l0s_apart(self) -> list[str]:
         both = self.saes[self.saes["rows"].notna() & self.saes["stated_l0"].notna()]
         apart = both[np.abs(np.log(both["l0"] / both["stated_l0"])) > np.log(_APART)]
         if not len(apart):

@@ -40,11 +40,11 @@ def repeated(rows: Mapping[str, dict[str, Any]], prints: Mapping[str, Float[Tens
     """
     found = {}
     for (a, row_a), (b, row_b) in combinations(rows.items(), 2):
-        if (row_a["family"], row_a["setting"]) != (row_b["family"], row_b["setting"]):
+        if row_a["family"] != row_b["family"]:
             continue
         if torch.equal(prints[a], prints[b]) and row_a["c_dec"] == row_b["c_dec"]:
-            found[b] = f"a copy of {a}"
-        elif (prints[a] * prints[b]).sum(dim=1).mean() > SAME_RUN:
+            found[b] = f"a copy of {a}: their decoders are equal"
+        elif row_a["setting"] == row_b["setting"] and (prints[a] * prints[b]).sum(dim=1).mean() > SAME_RUN:
             found.setdefault(a, f"of the same run as {b}, and no other seed: their latents have one order")
     return found
 

@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 def folder(tmp_path: Path) -> Path:
     for k in (3, 5):
         for seed in (0, 1):
-            save_sae(initial_sae(k, 16, 8, seed), tmp_path / f"mine/k{k}/seed{seed}")
+            save_sae(initial_sae(k, 16, 8, k + seed - 3), tmp_path / f"mine/k{k}/seed{seed}")
     return tmp_path / "mine"
 
 
@@ -116,11 +116,13 @@ def test_what_a_file_calls_its_tensors_is_safe_to_print(folder: Path) -> None:
 def test_copies_and_checkpoints_are_no_seeds(folder: Path) -> None:
     sae = initial_sae(3, 16, 8, 0)
     save_sae(sae, folder / "k3/seed0 (copy)")
+    save_sae(initial_sae(4, 16, 8, 0), folder / "k4")
     sae.W_dec.data += 0.002
     save_sae(sae, folder / "k3/step_2000")
     found = audit(folder)
-    assert sorted(found.left_out) == ["k3/seed0", "k3/seed0 (copy)"]
-    assert found.left_out["k3/seed0 (copy)"] == "a copy of k3/seed0"
+    assert sorted(found.left_out) == ["k3/seed0", "k3/seed0 (copy)", "k4"]
+    assert found.left_out["k3/seed0 (copy)"] == "a copy of k3/seed0: their decoders are equal"
+    assert found.left_out["k4"].startswith("a copy of"), "whatever its k"
     assert found.left_out["k3/seed0"].startswith("of the same run as k3/step_2000")
     assert len(found.agreements) == 2
 
@@ -183,8 +185,10 @@ def test_rows_of_zeros_are_counted_and_left_out_of_c_dec(folder: Path) -> None:
     save_sae(sae, folder / "k4/whole")
     sae.W_dec.data[2:5] = 0
     save_file({"W_dec": sae.W_dec.data, "b_dec": sae.b_dec.data}, folder / "k4/whole/sae_weights.safetensors")
-    row = audit(folder / "k4").saes.iloc[0]
+    found = audit(folder / "k4")
+    row = found.saes.iloc[0]
     assert row["zero_rows"] == 3
+    assert found.notes == ["Decoder rows of zeros, which c_dec leaves out: 3 of whole."]
     assert row["c_dec"] == pytest.approx(pairwise_cosine(sae.W_dec.data[[0, 1, 5, 6, 7]]))
 
 
