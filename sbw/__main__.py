@@ -24,7 +24,7 @@ def main() -> None:
 def _add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _add_audit(verbs)
 
-    verb = verbs.add_parser("check", help="check the params, and what a kill left of DVC's own lock")
+    verb = verbs.add_parser("check", help="check params.yaml, and remove a lock of DVC that a kill has cut off")
     verb.set_defaults(call=_check)
 
     verb = verbs.add_parser("cluster", help="run the stale cells of some groups of stages on a Ray cluster")
@@ -43,11 +43,11 @@ def _add_audit(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb = verbs.add_parser(
         "audit",
         help="say which of some SAEs have the right L0",
-        description="One row per SAE and a verdict per family of SAEs: by their decoders alone, or, with --activations "
-        "or --texts, by all pieces of evidence, which is better. The L0 of an SAE is measured, or that of its "
-        "metadata, else its k, else the one in its folder's name, as in l0_57. SAEs of SAELens, sparsify, "
-        "dictionary_learning, Gemma Scope, Llama Scope, OpenMOSS, Qwen-Scope, OpenAI and Goodfire are read. The exit "
-        "status is 1 where an SAE is left out of the verdicts.",
+        description="Prints one row per SAE and one verdict per family of SAEs. Without --activations or --texts they "
+        "are judged by their decoders alone; with them by all evidence, which is better. The L0 of an SAE is the "
+        "measured one, else that of its metadata, else its k, else the one in its folder's name, as in l0_57. "
+        "SAEs of SAELens, sparsify, dictionary_learning, Gemma Scope, Llama Scope, OpenMOSS, Qwen-Scope, OpenAI and "
+        "Goodfire are read. The exit status is 1 where an SAE is left out of the verdicts.",
     )
     verb.set_defaults(call=_audit)
     options = {
@@ -77,7 +77,7 @@ def _audit(paths: list[str], out: Path | None, json: bool, **options: Any) -> No
     if out:
         _require_folder(out)
     found = audit(*(path for path in paths if path not in hub), hub=hub, **options)
-    print(dumps(found.document, indent=2) if json else found.words)
+    print(dumps(found.document, indent=2) if json else found.words, flush=True)
     if out:
         found.save(out)
     if found.left_out:
@@ -106,7 +106,7 @@ def _cluster(groups: list[str], address: str, dry: bool) -> None:
     try:
         cluster(groups, address, dry)
     except ModuleNotFoundError as error:
-        raise UserError(f"{error}; `pip install --no-deps -r requirements-cluster.txt` has it") from error
+        raise UserError(f"{error}; `pip install --no-deps -r requirements-cluster.txt` installs it") from error
     except KeyboardInterrupt:
         print("\nfinished cells are in the remote, and the same command goes on", file=sys.stderr)
         raise

@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 
 from tests.preloaded import with_preloaded
 
-# pytest has one worker per processor: more threads would only wait for each other.
+# pytest has more workers than processors: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +65,16 @@ def leaves(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]
             yield f"{above}{key}", value
 
 
+# The arguments are stages, each with its own: SAELens is imported once for all.
+IN_ONE_PROCESS = """
+import runpy, sys
+for stage in sys.argv[1:]:
+    sys.argv = stage.split()
+    try:
+        runpy.run_module(f"stages.{sys.argv[0]}", run_name="__main__")
+    except SystemExit as end:
+        print(end.code)
+"""
 # Stages of one generation do not depend on each other.
 GENERATIONS = [
     ("collect_l0", "synthesize@", "plots_scripts", "audit_folder"),
@@ -79,6 +89,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests draw the same examples in every run; --torture draws new ones."""
     settings.register_profile("sbw", derandomize=not config.getoption("--torture"), database=None)
     settings.load_profile("sbw")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than processors: many tests wait for the processes that they start."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -185,6 +200,18 @@ def lock(clone: Clone) -> dict[str, object]:
 def stages_run(output: str) -> set[str]:
     """The stages that DVC ran, by its output."""
     return set(re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE))
+
+
+def working_in(folder: Path) -> list[int]:
+    """The processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder.resolve():
+                found.append(int(process.name))
+        except OSError:  # it has just ended
+            continue
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@
 
 `with_preloaded` puts a `dvc` and a `python` first on the path. `dvc …` and its `python -m stages.NAME` then run in
 processes of their own, with their own folder, variables and files; but `LIBRARIES`, which have no code of the project,
-are imported once, and no exit handlers run. Tests of whole processes (kills, mounts, surroundings) do not use it.
+are imported once for all workers of a test run, and no exit handlers run. Tests of process groups, mounts and
+surroundings do not use it.
 """
 
-import atexit
 import functools
 import gc
 import importlib
@@ -17,9 +17,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
+
+from filelock import FileLock
 
 LIBRARIES = (
     "dvc.cli",
@@ -61,18 +64,27 @@ def with_preloaded(environment: dict[str, str]) -> dict[str, str]:
 
 @functools.cache
 def _started() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="sbw"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    address = str(folder / "socket")
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")  # of all workers, whose parent outlives them
+    watched = os.getppid() if run else os.getpid()
+    folder = Path(tempfile.gettempdir(), f"sbw-{run or watched}")
+    address = folder / "socket"
+    with FileLock(f"{folder}.lock"):
+        if not address.exists():
+            folder.mkdir()
+            _start(folder, address, watched)
+    return folder
+
+
+def _start(folder: Path, address: Path, watched: int) -> None:
     for client in (folder / "dvc", folder / "python"):
-        client.write_text(CLIENT.format(python=sys.executable, address=address))
+        client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
         client.chmod(0o755)
     variables = {**os.environ, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
-    server = subprocess.Popen([sys.executable, __file__, address], env=variables, stdin=subprocess.DEVNULL)
-    atexit.register(server.kill)
-    while not Path(address).exists():
+    command = [sys.executable, __file__, str(address), str(watched)]
+    server = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, start_new_session=True)
+    while not address.exists():
         assert server.poll() is None
-    return folder
+        time.sleep(0.05)
 
 
 class _Command(StreamRequestHandler):
@@ -107,16 +119,20 @@ def _run(module: str) -> int:
 
 
 class _Server(ForkingMixIn, UnixStreamServer):
-    starter = os.getppid()
+    watched = 0
 
     def service_actions(self) -> None:
         super().service_actions()
-        if os.getppid() != self.starter:
+        try:
+            os.kill(self.watched, 0)
+        except ProcessLookupError:
+            shutil.rmtree(Path(str(self.server_address)).parent)
             sys.exit()
 
 
-def _serve(address: str) -> None:
+def _serve(address: str, watched: int) -> None:
     with _Server(address, _Command) as server:
+        server.watched = watched
         for library in LIBRARIES:
             importlib.import_module(library)
         gc.freeze()
@@ -126,4 +142,4 @@ def _serve(address: str) -> None:
 if __name__ == "__main__":
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)
-    _serve(sys.argv[1])
+    _serve(sys.argv[1], int(sys.argv[2]))

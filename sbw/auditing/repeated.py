@@ -38,15 +38,22 @@ def repeated(rows: Mapping[str, dict[str, Any]], prints: Mapping[str, Float[Tens
         rows: of `AUDIT`, by the SAE's name.
         prints: the first rows of each decoder, of norm 1.
     """
-    found = {}
-    for (a, row_a), (b, row_b) in combinations(rows.items(), 2):
-        if row_a["family"] != row_b["family"]:
-            continue
-        if torch.equal(prints[a], prints[b]) and row_a["c_dec"] == row_b["c_dec"]:
-            found[b] = f"a copy of {a}: their decoders are equal"
-        elif row_a["setting"] == row_b["setting"] and (prints[a] * prints[b]).sum(dim=1).mean() > SAME_RUN:
-            found.setdefault(a, f"of the same run as {b}, and no other seed: their latents have one order")
-    return found
+    alike = [(a, b) for a, b in combinations(rows, 2) if rows[a]["family"] == rows[b]["family"]]
+    copies = {
+        b: f"a copy of {a}: their decoders are equal"
+        for a, b in reversed(alike)  # of several, the first is named
+        if torch.equal(prints[a], prints[b])
+        and rows[a]["c_dec"] == rows[b]["c_dec"]
+        and ("rows" not in rows[a] or rows[a]["l0"] == rows[b]["l0"])  # measured, thresholds may differ
+    }
+    earlier = {
+        a: f"an earlier checkpoint of the run of {b}: their latents are in the same order"
+        for a, b in alike
+        if not {a, b} & copies.keys()
+        and rows[a]["setting"] == rows[b]["setting"]
+        and (prints[a] * prints[b]).sum(dim=1).mean() > SAME_RUN
+    }
+    return copies | earlier
 
 
 def pairs_of(judged: pd.DataFrame, subjects: Mapping[str, Subject]) -> pd.DataFrame:

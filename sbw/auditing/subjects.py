@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sbw.pretrained.formats import Files, read_files
-from sbw.pretrained.found import find
+from sbw.pretrained.found import Found, find
 from sbw.pretrained.names import plain
 
 
@@ -28,7 +28,7 @@ def subjects_of(folders: Sequence[Path], hub: Sequence[str]) -> list[Subject]:
     """
     several = len(folders) > 1
     subjects = [
-        Subject(plain(str(folder / one.name)) if several else one.name, one.l0, partial(read_files, one.weights))
+        Subject(_with_folder(folder, one) if several else one.name, one.l0, partial(read_files, one.weights))
         for folder in folders
         for one in find(folder)
     ]
@@ -39,6 +39,12 @@ def subjects_of(folders: Sequence[Path], hub: Sequence[str]) -> list[Subject]:
         announce(listed)
         subjects += [Subject(one.name, one.l0, one.files) for one in listed]
     return _numbered(subjects)
+
+
+def _with_folder(folder: Path, one: Found) -> str:
+    """The name of an SAE among those of several folders: the folder's goes before, unless it is that of the SAE."""
+    itself = folder.is_file() or one.name == plain(folder.name)
+    return plain(str(folder if itself else folder / one.name))
 
 
 def _numbered(subjects: list[Subject]) -> list[Subject]:

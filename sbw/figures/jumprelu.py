@@ -41,5 +41,4 @@ def draw(saes: pd.DataFrame, projections: pd.DataFrame) -> Figure:
 
 
 def _nearest_n(projections: pd.DataFrame) -> int:
-    available = sorted(projections["n"].unique())
-    return _N if _N in available else int(available[len(available) // 2])
+    return int(min(projections["n"].unique(), key=lambda n: abs(n - _N)))

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, name_axes, panels
+from sbw.figures.style import BLUE, C_DEC, ORANGE, S_N, interval, log_ticks, name_axes, panels
 
 TABLES = ["recommended"]
 COLUMNS, PANEL = 4, (1.75, 1.9)  # inches
@@ -23,12 +23,15 @@ _TITLES = {
     "mcc": "best MCC, knowing the features",
     "best": "the rule fitted on these toys",
 }
-_TICKS = [2, 5, 10, 20, 50]
 
 
 def draw(recommended: pd.DataFrame) -> Figure:
-    """The recommended against the true L0 of the held-out toys, one panel per method, with the verdict's intervals."""
-    held_out = recommended[recommended["set"].str.startswith("held_out")]
+    """The recommended against the true L0 of the held-out toys, one panel per method, with the verdict's intervals.
+
+    Where no toy is held out, of all.
+    """
+    drawn = recommended["set"].str.startswith("held_out")
+    held_out = recommended[drawn] if drawn.any() else recommended
     figure, grid = panels(len(_TITLES), COLUMNS, PANEL, sharex=True, sharey=True)
     for axes, (method, name) in zip(grid, _TITLES.items(), strict=True):
         rows = held_out[held_out["method"] == method]
@@ -56,6 +59,5 @@ def _scale(axes: Axes, recommended: pd.DataFrame) -> None:
     axes.plot([least, most], [least, most], color="black", linewidth=0.6, linestyle=":")
     axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks([tick for tick in _TICKS if least < tick < most], minor=False)
-        axis.set_ticks([], minor=True)
-        axis.set_major_formatter("{x:g}")
+        log_ticks(axis)
+    axes.minorticks_off()

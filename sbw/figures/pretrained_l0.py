@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sbw.figures.series import public
 from sbw.figures.style import BLUE, ORANGE, name_axes, panels, shortened
 
 TABLES = ["l0"]
@@ -14,12 +13,8 @@ COLUMNS, PANEL = 4, (1.7, 1.35)  # inches
 
 
 def draw(saes: pd.DataFrame, *, bins: int) -> Figure:
-    """A panel of `bins` bins per model with a selected SAE, mean and median marked, on one logarithmic L0 axis.
-
-    Raises:
-        UserError: no SAE is selected.
-    """
-    chosen = public(saes)
+    """A panel of `bins` bins per model with a selected SAE, mean and median marked, on one logarithmic L0 axis."""
+    chosen = saes[saes["selected"]]
     models = [(str(model), panel["l0"]) for model, panel in chosen.groupby("model")]
     edges = np.geomspace(chosen["l0"].min() * 0.9, chosen["l0"].max() * 1.1, bins + 1)
     missing = max(0, 2 - len(models))  # the title is as wide as two panels

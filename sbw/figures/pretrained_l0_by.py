@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbw.figures.series import selected
 from sbw.figures.style import BLUE, GREY, ORANGE, new_figure
 
 TABLES = ["l0"]
@@ -15,12 +14,8 @@ _LIMIT = 100
 
 
 def draw(saes: pd.DataFrame) -> Figure:
-    """A dot per SAE by layer, width and site, where its ids have them; a dash at the median of each group above one.
-
-    Raises:
-        UserError: no SAE is selected.
-    """
-    chosen = selected(saes)
+    """A dot per SAE by layer, width and site, where its ids have them; a dash at the median of each group above one."""
+    chosen = saes[saes["selected"]]
     figure = new_figure(*SIZE)
     by_layer, by_width, by_site = figure.subplots(1, 3, sharey=True)
     sites = chosen["site"].value_counts().index.tolist()

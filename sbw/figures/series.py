@@ -4,8 +4,6 @@ from html import escape
 
 import pandas as pd
 
-from sbw.run.errors import UserError
-
 DIGITS = 5
 """Decimals that a plot can show."""
 
@@ -67,26 +65,10 @@ def mixings(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def public(saes: pd.DataFrame) -> pd.DataFrame:
-    """The L0 of the public SAEs that the params ask for, by model; their names cannot be taken for HTML.
-
-    Raises:
-        UserError: there is none.
-    """
-    chosen = selected(saes)
+    """The L0 of the public SAEs that the params ask for, by model; their names cannot be taken for HTML."""
+    chosen = saes[saes["selected"]]
     names = {name: chosen[name].map(escape) for name in ("model", "sae_id")}
     return chosen[["model", "sae_id", "l0"]].assign(**names).sort_values(["model", "l0", "sae_id"])
-
-
-def selected(saes: pd.DataFrame) -> pd.DataFrame:
-    """The public SAEs that the params ask for.
-
-    Raises:
-        UserError: there is none.
-    """
-    chosen = saes[saes["selected"]]
-    if chosen.empty:
-        raise UserError("no SAE is selected: `collect_l0.models` and `collect_l0.releases` must match at least one")
-    return chosen
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The base of every section of the params, and the types of their values."""
 
+from collections.abc import Sequence
 from os.path import expanduser
 from typing import Annotated, Any
 
@@ -25,6 +26,20 @@ class Section(BaseModel):
             known = ", ".join(cls.model_fields)
             require(key in cls.model_fields, f"`{key}` is not a parameter; those here are: {known}")
         return values
+
+
+def found(device: str) -> str:
+    """Refuse, inside a validator, a GPU that PyTorch does not find."""
+    if device.startswith("cuda"):
+        import torch  # slow, so only if asked for
+
+        require(torch.cuda.is_available(), f"must be 'auto' or 'cpu', since PyTorch finds no GPU, got {device!r}")
+    return device
+
+
+def require_distinct(key: str, values: Sequence[Any]) -> None:
+    """Refuse, inside a validator, values that repeat."""
+    require(len(set(values)) == len(values), f"`{key}` must not repeat a value, got {list(values)}")
 
 
 def require(holds: bool, message: str) -> None:

@@ -1,6 +1,5 @@
 """All sections of params.yaml, and the rules between them."""
 
-from itertools import chain
 from os.path import expanduser
 from typing import Annotated, Self
 
@@ -9,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sbw.params.base import Count, Name, Section, require
 from sbw.params.cluster import Cluster
 from sbw.params.data import CollectL0, Recommend, Synthesize
-from sbw.params.figures import FAMILIES, Figures
+from sbw.params.figures import Figures
 from sbw.params.toys import ToyParams
 from sbw.params.training import AnyExperiment, AutomaticL0Params, Mixing, Saes, Sweep, Train, Training
 
@@ -62,9 +61,8 @@ class Params(Section):
                 require(k <= most, f"`{key}` must be at most the features of `toys.{saes.toy}` ({most}), got {k:g}")
             flat = not isinstance(saes, Mixing) or self.toys[saes.toy].hierarchy is None
             require(flat, f"`{name}.toy` must have no `hierarchy`, since mixing sets correlations, got {saes.toy!r}")
-        taken = {"train", "sweep", *chain(*FAMILIES.values())}
         for name in self.experiments:
-            require(name not in taken, f"`experiments.{name}` must have another name: that one is in use")
+            require(name not in ("train", "sweep"), f"`experiments.{name}` must have another name: that one is in use")
         _require_n("evaluate.n", self.evaluate.n, min(self.train.d_sae, self.sweep.d_sae))
         for i, n in enumerate(self.figures.sweep.projection.ns):
             _require_n(f"figures.sweep.projection.ns[{i}]", n, self.sweep.d_sae)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from sbw.params.base import Count, Folder, Name, Positive, Section, Seed, Share, require
+from sbw.params.base import Count, Folder, Name, Positive, Section, Seed, Share, found, require, require_distinct
 from sbw.params.data import Recommend
 from sbw.params.training import Seeds
 
@@ -167,7 +167,7 @@ class Llm(Section):
     """SAELens's class that runs the model: the first takes any, the second those that TransformerLens has by name."""
     hook: str
     """Where the activations are taken, as the model class names it."""
-    device: str
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), AfterValidator(found)]
     """Where everything is computed: `auto` is a GPU where there is one, else the CPU; or torch's name of a device."""
     dtype: Literal["auto", "bfloat16", "float32"]
     """Of the model; `auto` is bfloat16 if the processor computes with it, else float32."""
@@ -219,7 +219,7 @@ class Llm(Section):
             "probing.datasets": self.probing.datasets,
         }
         for key, values in each.items():
-            require(len(set(values)) == len(values), f"`{key}` must all be different")
+            require_distinct(key, values)
         known = ", ".join(f"{k:g}" for k in sweep.ks)
         for name, ks in (("texts", sweep.texts.ks), ("figures", sweep.figures.ks)):
             for i, k in enumerate(ks):

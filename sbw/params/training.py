@@ -3,10 +3,10 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import override
 
-from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
+from sbw.params.base import Count, Name, Positive, Section, Seed, Share, found, require, require_distinct
 
 Ks = Annotated[list[float], Field(min_length=1)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
@@ -21,17 +21,8 @@ class Training(Section):
     """Adam's learning rate, constant."""
     stream_seed: Seed
     """Seed of the activations that the SAEs are trained on; SAEs trained together share the stream."""
-    device: Literal["auto", "cpu", "cuda"]
+    device: Annotated[Literal["auto", "cpu", "cuda"], AfterValidator(found)]
     """Where to train; `auto` is a GPU if there is one."""
-
-    @field_validator("device")
-    @classmethod
-    def _found(cls, device: str) -> str:
-        if device == "cuda":
-            import torch  # slow, so only if asked for
-
-            require(torch.cuda.is_available(), "must be 'auto' or 'cpu', since PyTorch finds no GPU, got 'cuda'")
-        return device
 
     def steps(self, samples: int | None = None) -> int:
         """Number of batches of the samples."""
@@ -53,8 +44,7 @@ class Saes(Section):
     def require_consistent(self, section: str, training: Training, num_features: int) -> None:  # noqa: ARG002
         """Refuse impossible combinations in the section of that name, for a toy of that many features."""
         for name in ("ks", "seeds", "rhos", "l0_coefficients", "starts"):
-            values = getattr(self, name, [])
-            require(len(set(values)) == len(values), f"`{section}.{name}` must not repeat a value, got {values}")
+            require_distinct(f"{section}.{name}", getattr(self, name, []))
         for key, k in self.trained_ks(section).items():
             self.require_k(key, k, section, training)
 
@@ -95,8 +85,7 @@ class Sweep(Saes):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        repeated = [k for k in self.ks if self.ks.count(k) > 1]
-        require(not repeated, f"`cells` must not repeat a value, got {repeated}")
+        require_distinct("cells", self.ks)
         return self
 
     def only(self, cell: str) -> "Sweep":

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require
+from sbw.params.base import Count, Name, Positive, Section, Seed, Share, require, require_distinct
 from sbw.params.data import Synthesize
 from sbw.params.toys import Noise, ToyParams
 from sbw.params.training import Seeds, Training
@@ -15,6 +15,8 @@ def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+LEAST_FITTED = 5
+"""Toys to fit on, at least: the intervals leave out one fifth at a time."""
 Range = Annotated[tuple[Positive, Positive], Field(strict=False), AfterValidator(_ordered)]
 """Least and greatest."""
 
@@ -90,8 +92,7 @@ class ToySet(Section):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        laws = [noise and noise.law for noise in self.noise]
-        require(len(set(laws)) == len(laws), f"`noise` must not repeat a law, got {laws}")
+        require_distinct("noise", [noise and noise.law for noise in self.noise])
         return self
 
 
@@ -116,7 +117,7 @@ class Validation(Section):
         allowed = f"must be one of: {', '.join(self.sets)}"
         for name in self.fitted_on:
             require(name in self.sets, f"`fitted_on` {allowed}, got {name!r}")
-        require(len(set(self.fitted_on)) == len(self.fitted_on), "`fitted_on` must all be different")
+        require_distinct("fitted_on", self.fitted_on)
         taken = dict[tuple[str, int], str]()
         for name, cell in self.cells.items():
             require(cell.set in self.sets, f"`cells.{name}.set` {allowed}, got {cell.set!r}")
@@ -126,6 +127,10 @@ class Validation(Section):
             for toy in range(first, end):
                 other = taken.setdefault((cell.set, toy), name)
                 require(other == name, f"`cells.{name}.toys` must have no toy of `cells.{other}`, got {toy}")
+        fitted = sum(which in self.fitted_on for which, _ in taken)
+        rule = f"must have at least {LEAST_FITTED} toys of the sets in `fitted_on`"
+        require(fitted >= LEAST_FITTED, f"`cells` {rule}, got {fitted}")
+        require(bool(self.tested_on), "`cells` must have toys of a set that is not in `fitted_on`")
         return self
 
     @property

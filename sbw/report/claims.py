@@ -3,6 +3,7 @@
 A claim is judged by the mean over the seeds, unless it is about each seed.
 """
 
+import math
 from collections.abc import Callable
 
 from sbw.report import experiment_claims as experiments
@@ -126,7 +127,7 @@ def _recommended(results: Results) -> list[Claim]:
         return [untested(what, paper, tolerance.words, reason)]
     if found["l0"] is None:
         return [Claim(what, paper, f"none: {found['verdict']}", tolerance.words, False)]
-    interval = f"{INTERVAL:.0%} interval {fixed(found['low'], 2)} to {fixed(found['high'], 2)}".replace("%", " %")
+    interval = f"{100 * INTERVAL:.0f} % interval {fixed(found['low'], 2)} to {fixed(found['high'], 2)}"
     ours = f"{fixed(found['l0'], 2)} ({interval}, {count(saes['seed'].nunique(), 'seed')})"
     return [tolerance.judge(what, paper, ours, found["l0"])]
 
@@ -158,6 +159,8 @@ def _public(results: Results) -> list[Claim]:
     ]
     return [
         of_one(what, f"{paper:g}", ours, digits, near(paper, 0.5 * 10.0**-digits)._replace(words="equal"))
+        if not math.isnan(ours)
+        else untested(what, f"{paper:g}", "equal", "no SAE of that model is selected")
         for what, paper, ours, digits in rows
     ]
 

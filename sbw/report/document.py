@@ -63,8 +63,8 @@ def slug(title: str) -> str:
     return re.sub(r"[^\w\s-]", "", title.lower()).replace(" ", "-")
 
 
-def claims_table(claims: Sequence[Claim], title: str = "") -> Markup:
-    """A section's claims; our numbers lead to its params, where it has a title."""
+def claims_table(claims: Sequence[Claim], title: str) -> Markup:
+    """The claims of a section; our numbers lead to its params."""
     rows = [[*_cells(claim, title), _verdict(claim)] for claim in claims]
     return table(["claim", "paper", "ours", "tolerance", "holds"], rows)
 
@@ -96,7 +96,7 @@ def _link(title: str) -> Markup:
 
 
 def _cells(claim: Claim, title: str) -> list[Any]:
-    ours = Markup(f"[{escape(claim.ours)}](#{slug(f'Params of {title}')})") if title and claim.ours else claim.ours
+    ours = Markup(f"[{escape(claim.ours)}](#{slug(f'Params of {title}')})") if claim.ours else claim.ours
     return [claim.what, claim.paper, ours, claim.tolerance]
 
 

@@ -46,7 +46,11 @@ def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
             raise UserError(f"{path} holds NaN or Inf in `{name}`")
 
 
-def printable(text: str, longest: int = 2000) -> str:
+LONGEST = 2000
+"""Characters of a text from outside that are shown."""
+
+
+def printable(text: str) -> str:
     """Text from outside, safe for a terminal: control characters but line ends are escaped, long text is cut."""
     shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"

@@ -67,7 +67,7 @@ def resumed_folder(path: Path, made_of: dict[str, Any]) -> Iterator[Path]:
 
 
 def stamps(*paths: Path) -> dict[str, list[int]]:
-    """Size and time of change of files, and of all in folders: what is written anew has others."""
+    """Size and time of change of files, and of all in folders that have a dot in their name: a new file has others."""
     files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.*")))]
     return {str(file): [file.stat().st_size, file.stat().st_mtime_ns] for file in files}
 

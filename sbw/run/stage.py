@@ -11,14 +11,15 @@ from pathlib import Path
 from sbw.params import Llm, Params, Validation
 from sbw.run.errors import UserError, printable
 from sbw.run.lifetime import end_with_dvc
-from sbw.run.loading import load_document, load_params
+from sbw.run.loading import load_document
 from sbw.run.writers import writer_of
 
 FILES: dict[type[Params | Llm | Validation], Path] = {
+    Params: Path("params.yaml"),
     Llm: Path("stages/llm/params.yaml"),
     Validation: Path("stages/validation/params.yaml"),
 }
-"""The params of the pipelines beside the main one."""
+"""The params of each pipeline."""
 
 
 def run(
@@ -37,8 +38,7 @@ def run(
         parser.add_argument(name, help=meaning)
     values = vars(parser.parse_args()).values()
     with one_line_errors(parser.prog):
-        params = load_params(Path()) if kind is Params else load_document(kind, FILES[kind])
-        main(params, *values)
+        main(load_document(kind, FILES[kind]), *values)
 
 
 @contextmanager
@@ -48,6 +48,7 @@ def one_line_errors(prog: str) -> Iterator[None]:
     """
     try:
         yield
+        sys.stdout.flush()  # Python's own, at the end, would not end in one line
     except UserError as error:
         sys.exit(printable(f"{prog}: {error}"))
     except BrokenPipeError:  # as in `| head`: what Python still has to print at the end goes nowhere

@@ -18,7 +18,7 @@ KNOTS = 5
 """Knots of each f_j: the quantiles 0.02 … 0.98 of its evidence, evenly spaced."""
 RIDGE = 3.0
 """Penalty of the squared heights."""
-DRAWS = 20
+RESAMPLINGS = 20
 """Draws of the toys, with replacement, that the fit is repeated on."""
 CLOSE = 0.8
 """An SAE whose log(L0 / learnable L0) is t weighs exp(−(t / CLOSE)²)."""
@@ -37,6 +37,10 @@ class Swept(NamedTuple):
     """`pieces_of` its SAEs."""
     mcc: Floats
     """The MCC of each row, which the rule does not see."""
+    saes: pd.DataFrame
+    """Its rows of SAES."""
+    projections: pd.DataFrame
+    """Its rows of PROJECTIONS."""
 
 
 def swept(
@@ -49,9 +53,10 @@ def swept(
         inside = saes["k"].isin(means[(means >= 0.98 * least * l0) & (means <= 1.02 * most * l0)].index)
         part = saes[inside]
         if part["k"].nunique() >= LEAST_L0S:
-            evidence = pieces_of(part, projections[projections["k"].isin(part["k"])])
+            of_part = projections[projections["k"].isin(part["k"])]
+            evidence = pieces_of(part, of_part)
             mcc = part.groupby("k")["mcc"].mean()[evidence.index].to_numpy()
-            found.append(Swept(str(part["toy"].iloc[0]), name, float(np.log(l0)), evidence, mcc))
+            found.append(Swept(str(part["toy"].iloc[0]), name, float(np.log(l0)), evidence, mcc, part, of_part))
     return found
 
 
@@ -108,7 +113,7 @@ def fit(sweeps: Sequence[Swept], names: Collection[str]) -> Score:
     hats = [_centred_hats(evidence[name].to_numpy(float), at, weights) for name, at in knots.items()]
     columns, means = np.hstack([centred for centred, _ in hats]), [of_piece for _, of_piece in hats]
     toys, of_row = np.unique([sweep.toy for sweep in sweeps for _ in range(len(sweep.evidence))], return_inverse=True)
-    drawn = np.random.default_rng(0).integers(len(toys), size=(DRAWS, len(toys)))
+    drawn = np.random.default_rng(0).integers(len(toys), size=(RESAMPLINGS, len(toys)))
     counts = [np.bincount(each, minlength=len(toys))[of_row] for each in drawn]
     base, adds = _solved(columns, target, weights, means)
     of_draws = [_solved(columns, target, weights * count, means) for count in counts]

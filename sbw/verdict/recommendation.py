@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sbw.files import column, save_table
+from sbw.metrics.codes import CODE_COLUMNS
 from sbw.run.errors import UserError
 from sbw.verdict.evidence import best_n, c_dec_rows, sensitivity, stability_rows, width_rows
 from sbw.verdict.pieces import ALONE, SWEPT, pieces_of
@@ -49,6 +50,9 @@ EVIDENCE = pa.schema(
         column("true_l0", pa.float64(), "active features per sample, on average; null where unknown"),
     ]
 )
+
+
+_OF_CODES = {"d_sae", "dead_latents", *(field.name for field in CODE_COLUMNS)}
 
 
 class Recommendation(NamedTuple):
@@ -107,24 +111,26 @@ def recommend(
         seed: of the draws behind the intervals; a draw has the same seeds for all metrics.
 
     Raises:
-        UserError: a column is missing, or an L0 is not above 0.
+        UserError: there is no SAE, a column is missing, a c_dec is unknown, or an L0 is not above 0.
     """
-    saes = _checked(saes, {"mse", "variance_explained_about_zero"} if projections is not None else set())
-    metrics, curve = {"c_dec": c_dec_rows(saes)}, pd.DataFrame(columns=SENSITIVITY.names)
+    of_codes = projections is not None and "coherence" in saes.columns
+    needed = {"mse", "variance_explained_about_zero"} if projections is not None else set()
+    saes = _checked(saes, needed | (_OF_CODES if of_codes else set()))
+    metrics, by_n = {"c_dec": c_dec_rows(saes)}, pd.DataFrame(columns=SENSITIVITY.names)
     if projections is not None:
         widths = width_rows(projections, saes)
-        curve = sensitivity(widths)
-        n = best_n(curve)
+        by_n = sensitivity(widths)
+        n = best_n(by_n)
         metrics[f"w_{n}"] = widths[widths["n"] == n]
     if pairs is not None and len(pairs):
         metrics["stability"] = stability_rows(pairs, saes)
     verdicts = [judge(metric, rows, seed) for metric, rows in metrics.items()]
     true_l0 = saes["true_l0"].iloc[0] if "true_l0" in saes.columns else math.nan
     together, evidence = combine(verdicts), pd.DataFrame(columns=EVIDENCE.names)
-    if projections is not None and "coherence" in saes.columns:
+    if projections is not None and of_codes:
         together, evidence = _weighed(saes, projections, true_l0)
     curves = curves_table(metrics, verdicts, true_l0)
-    return Recommendation([*verdicts, together], metrics, curves, curve, evidence)
+    return Recommendation([*verdicts, together], metrics, curves, by_n, evidence)
 
 
 def _weighed(saes: pd.DataFrame, projections: pd.DataFrame, true_l0: float) -> tuple[Verdict, pd.DataFrame]:
@@ -148,6 +154,10 @@ def _checked(saes: pd.DataFrame, beside: set[str]) -> pd.DataFrame:
     if missing := needed - set(saes.columns):
         columns = ", ".join(sorted(needed))
         raise UserError(f"`saes` must have the columns {columns}; missing: {', '.join(sorted(missing))}")
+    if saes.empty:
+        raise UserError("`saes` has no rows")
+    if saes["c_dec"].isna().any():
+        raise UserError("`saes`: `c_dec` must be known in every row")
     if not (saes["l0"] > 0).all():
         raise UserError(f"`saes`: `l0` must be above 0, got {saes.loc[~(saes['l0'] > 0), 'l0'].iloc[0]}")
     defaults = pd.DataFrame({"k": saes["l0"], "seed": range(len(saes))}, index=saes.index)

@@ -79,7 +79,7 @@ class Curve(NamedTuple):
 class _Place(NamedTuple):
     kind: Kind
     cell: int = 0
-    """The floor begins between the points `cell` and `cell + 1`."""
+    """The floor begins between the points `cell` and `cell + 1`; for an edge, the point where it begins."""
 
 
 def judge(metric: str, rows: Rows, seed: int) -> Verdict:
@@ -233,4 +233,4 @@ def _why(curve: Curve) -> str:
         return f"needs at least {LEAST_L0S} different L0s, got {different_l0s(curve.x)}"
     if np.ptp(curve.y) <= TOLERANCE:
         return f"is the same at all {_swept(curve)}"
-    return "has another verdict in most draws of the seeds than in their mean"
+    return "has, by its mean over seeds, another verdict than in most draws of the seeds"

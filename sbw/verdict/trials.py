@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ from sbw.verdict.recommendation import INTERVAL_COLUMNS
 from sbw.verdict.rule import Floats, curve_of, knee, right_l0
 from sbw.verdict.weighing import weighed
 
-MEASURED = Path("data/validation/measured")
 RECOMMENDED = pa.schema(
     [
         column("toy", pa.string(), "toy that was swept"),
@@ -45,44 +44,28 @@ BEYOND = {"0.3 to 0.75": (0.3, 0.75), "1.4 to 4": (1.4, 4.0)}
 _PRECISION = 0.05  # of a code and of an activation, in the activations' root mean square
 
 
-class Trial(NamedTuple):
-    """A sweep on a toy in one range, with what the methods need."""
-
-    swept: Swept
-    saes: pd.DataFrame
-    projections: pd.DataFrame
-
-
-def sweeps_of(params: Validation, which: str) -> list[Swept]:
-    """The sweeps of a set in each range, from the tables of its cells."""
-    return [trial.swept for trial in trials_of(params, which)]
-
-
-def trials_of(params: Validation, which: str, ranges: Mapping[str, tuple[float, float]] = RANGES) -> list[Trial]:
-    """The same, or in other ranges, with their tables."""
-    found = []
+def sweeps_of(
+    params: Validation, which: str, measured: Path, ranges: Mapping[str, tuple[float, float]] = RANGES
+) -> list[Swept]:
+    """The sweeps of a set in each range, from the tables of its cells, which lie in the folder `measured`."""
+    found: list[Swept] = []
     for cell in (name for name, cell in params.cells.items() if cell.set == which):
-        saes, projections = (load_table(MEASURED / cell / f"{table}.parquet") for table in ("saes", "projections"))
+        saes, projections = (load_table(measured / cell / f"{table}.parquet") for table in ("saes", "projections"))
         of_toys = dict(list(projections.groupby("toy")))
-        for toy, rows in saes.groupby("toy", sort=False):
-            for one in swept(rows, of_toys[toy], ranges):
-                inside = rows["k"].isin(one.evidence.index)
-                part = of_toys[toy]
-                found.append(Trial(one, rows[inside], part[part["k"].isin(one.evidence.index)]))
+        found += [one for toy, rows in saes.groupby("toy", sort=False) for one in swept(rows, of_toys[toy], ranges)]
     return found
 
 
-def tried(trials: list[Trial], which: str) -> pd.DataFrame:
+def tried(sweeps: list[Swept], which: str) -> pd.DataFrame:
     """The rows of `RECOMMENDED` of a set, but for `noisy`."""
-    best = fit([trial.swept for trial in trials], [*ALONE, *SWEPT])
-    return pd.DataFrame([row for trial in trials for row in _tried(trial, best)]).assign(set=which)
+    best = fit(sweeps, [*ALONE, *SWEPT])
+    return pd.DataFrame([row for one in sweeps for row in _tried(one, best)]).assign(set=which)
 
 
-def _tried(trial: Trial, best: Score) -> Iterator[dict[str, Any]]:
-    one = trial.swept
+def _tried(one: Swept, best: Score) -> Iterator[dict[str, Any]]:
     log_l0, (verdict, _) = one.evidence["log_l0"].to_numpy(), weighed(one.evidence)
     named = {"verdict": np.nan if verdict.l0 is None else np.log(verdict.l0)}
-    named |= {method: name(trial) for method, name in _SINGLE.items()}
+    named |= {method: name(one) for method, name in _SINGLE.items()}
     named["best"] = estimate(best, one.evidence).log_l0
     for method, log_named in named.items():
         nearest = np.nan if np.isnan(log_named) else one.mcc[np.argmin(np.abs(log_l0 - log_named))]
@@ -148,7 +131,7 @@ def alone_scores(sweeps: list[Swept], rule: Score) -> dict[str, float]:
     }
 
 
-def beyond_scores(trials: list[Trial]) -> dict[str, dict[str, float]]:
+def beyond_scores(sweeps: list[Swept]) -> dict[str, dict[str, float]]:
     """What the verdict is on sweeps that do not hold the right L0, per range of BEYOND.
 
     `sweeps`; where there are any, the shares in which it says on which side the right L0 is and is right (`edge`), says
@@ -157,7 +140,7 @@ def beyond_scores(trials: list[Trial]) -> dict[str, dict[str, float]]:
     """
     found: dict[str, dict[str, float]] = {}
     for name in BEYOND:
-        of_range = [_beyond(trial.swept) for trial in trials if trial.swept.range == name]
+        of_range = [_beyond(one) for one in sweeps if one.range == name]
         outcomes = ("edge", "wrong_edge", "inconclusive", "covered", "missed")
         shares = {each: of_range.count(each) / len(of_range) for each in outcomes} if of_range else {}
         found[name] = {"sweeps": len(of_range), **shares}
@@ -181,9 +164,9 @@ def _mean_over_toys(differences: pd.Series) -> list[float]:
     return [float(of_toys.mean()), *map(float, np.quantile(of_toys[drawn].mean(axis=1), [0.025, 0.975]))]
 
 
-def _zero(trial: Trial, piece: str) -> float:
+def _zero(one: Swept, piece: str) -> float:
     """The log L0 where a piece of evidence last falls through 0."""
-    log_l0, values = trial.swept.evidence["log_l0"].to_numpy(), trial.swept.evidence[piece].to_numpy()
+    log_l0, values = one.evidence["log_l0"].to_numpy(), one.evidence[piece].to_numpy()
     above = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
     if not len(above):
         return np.nan
@@ -191,42 +174,42 @@ def _zero(trial: Trial, piece: str) -> float:
     return float(log_l0[i] + values[i] / (values[i] - values[i + 1]) * (log_l0[i + 1] - log_l0[i]))
 
 
-def _floor(trial: Trial, rows_of: Callable[..., pd.DataFrame]) -> float:
-    rows = rows_of(trial.projections, trial.saes)
+def _floor(one: Swept, rows_of: Callable[..., pd.DataFrame]) -> float:
+    rows = rows_of(one.projections, one.saes)
     return float(np.log(right_l0(curve_of(rows[rows["n"] == best_n(sensitivity(rows))]))[0]))
 
 
-def _at(trial: Trial, values: Floats) -> float:
-    return float(trial.swept.evidence["log_l0"].to_numpy()[np.nanargmin(values)])
+def _at(one: Swept, values: Floats) -> float:
+    return float(one.evidence["log_l0"].to_numpy()[np.nanargmin(values)])
 
 
-def _description_length(trial: Trial) -> Floats:
+def _description_length(one: Swept) -> Floats:
     """Bits per sample, a two-part code as in MDL-SAEs (Ayonrinde et al. 2024): which latents are active, how strongly,
     and what is left over, the last two to _PRECISION."""
-    rows = trial.saes.groupby("k").mean(numeric_only=True).sort_values("l0")
+    rows = one.saes.groupby("k").mean(numeric_only=True).sort_values("l0")
     total, d = rows["mse"] / (1 - rows["variance_explained_about_zero"]), rows["d_in"]
     step = _PRECISION**2 * total / d
     codes = 0.5 * np.log2(1 + (total - rows["mse"]).clip(lower=0) / rows["l0"] / step)
     return (rows["l0"] * (np.log2(rows["d_sae"]) + codes) + d / 2 * np.log2(1 + rows["mse"] / d / step)).to_numpy()
 
 
-def _drop_of_gain(trial: Trial) -> float:
+def _drop_of_gain(one: Swept) -> float:
     """Between the two L0s where the gain of variance explained per latent falls most, as a ratio."""
-    l0, unexplained = (trial.swept.evidence[name].to_numpy() for name in ("l0", "unexplained"))
+    l0, unexplained = (one.evidence[name].to_numpy() for name in ("l0", "unexplained"))
     gain = np.maximum(-np.diff(unexplained) / np.diff(l0), 1e-6)
     return float(np.log(l0[1 + np.argmax(gain[:-1] / gain[1:])]))
 
 
-_SINGLE: dict[str, Callable[[Trial], float]] = {
-    "knee": lambda trial: float(np.log(knee(trial.swept.evidence["l0"].to_numpy(),
-                                            1 - trial.swept.evidence["unexplained"].to_numpy()))),
-    "description": lambda trial: _at(trial, _description_length(trial)),
-    "c_dec": lambda trial: _at(trial, trial.swept.evidence["c_dec"].to_numpy()),
-    "width": lambda trial: _floor(trial, width_rows),
-    "s_n": lambda trial: _floor(trial, s_n_rows),
-    "coherence": lambda trial: _zero(trial, "coherence"),
-    "coherence_pursuit": lambda trial: _zero(trial, "coherence_pursuit"),
+_SINGLE: dict[str, Callable[[Swept], float]] = {
+    "knee": lambda one: float(np.log(knee(one.evidence["l0"].to_numpy(),
+                                            1 - one.evidence["unexplained"].to_numpy()))),
+    "description": lambda one: _at(one, _description_length(one)),
+    "c_dec": lambda one: _at(one, one.evidence["c_dec"].to_numpy()),
+    "width": lambda one: _floor(one, width_rows),
+    "s_n": lambda one: _floor(one, s_n_rows),
+    "coherence": lambda one: _zero(one, "coherence"),
+    "coherence_pursuit": lambda one: _zero(one, "coherence_pursuit"),
     "gain": _drop_of_gain,
-    "mcc": lambda trial: _at(trial, -trial.swept.mcc),
-    "truth": lambda trial: trial.swept.truth,
+    "mcc": lambda one: _at(one, -one.mcc),
+    "truth": lambda one: one.truth,
 }  # fmt: skip

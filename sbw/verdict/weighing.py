@@ -15,7 +15,7 @@ WIDEST = 4.0
 """Ratio of an interval's ends above which a sweep is inconclusive."""
 SPEAKS = math.log(1.1)
 """What a piece of evidence adds to the offset, from which it is said to speak for another L0."""
-EDGE = 0.1
+BEYOND_BY = 0.1
 """The right L0 is beyond a sweep of which each SAE, by itself, has an offset beyond this, all on one side, or if the
 estimate is."""
 _MOST_NAMED = 3
@@ -78,9 +78,9 @@ def diagnosed(evidence: pd.DataFrame) -> list[Diagnosis]:
 
 def _side_of(log_l0: Floats, by_itself: Floats, estimated: float) -> Literal["above", "below", ""]:
     """On which side of the sweep the right L0 is; nothing if it is within."""
-    if by_itself.min() > EDGE or estimated < log_l0[0]:
+    if by_itself.min() > BEYOND_BY or estimated < log_l0[0]:
         return "below"
-    return "above" if by_itself.max() < -EDGE or estimated > log_l0[-1] else ""
+    return "above" if by_itself.max() < -BEYOND_BY or estimated > log_l0[-1] else ""
 
 
 def _lacking(evidence: pd.DataFrame, alone: Score) -> NDArray[np.bool_]:

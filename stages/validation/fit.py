@@ -12,13 +12,15 @@ from sbw.params import Validation
 from sbw.run.outputs import whole, write_json
 from sbw.run.stage import run
 
+MEASURED = Path("data/validation/measured")
+
 
 def main(params: Validation) -> None:
     from sbw.verdict.fitting import fitted_rule
     from sbw.verdict.offsets import RULE
     from sbw.verdict.trials import sweeps_of
 
-    rule = fitted_rule([sweep for name in params.fitted_on for sweep in sweeps_of(params, name)])
+    rule = fitted_rule([sweep for name in params.fitted_on for sweep in sweeps_of(params, name, MEASURED)])
     priors = {name: params.sets[name].prior for name in params.fitted_on}
     rule["fitted_on"]["priors"] = {name: prior and prior.model_dump() for name, prior in priors.items()}
     fitted = rule["fitted_on"]

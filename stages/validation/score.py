@@ -7,7 +7,7 @@ from sbw.params import Validation
 from sbw.run.outputs import whole, whole_folder, write_json
 from sbw.run.stage import run
 
-OUT = Path("data/metrics")
+MEASURED, OUT = Path("data/validation/measured"), Path("data/metrics")
 
 
 def main(params: Validation) -> None:
@@ -16,7 +16,7 @@ def main(params: Validation) -> None:
     from sbw.files import save_table
     from sbw.synthesis.prior import toys_of
     from sbw.verdict.offsets import Score, load_rule
-    from sbw.verdict.trials import BEYOND, RECOMMENDED, alone_scores, beyond_scores, scores, trials_of, tried
+    from sbw.verdict.trials import BEYOND, RECOMMENDED, alone_scores, beyond_scores, scores, sweeps_of, tried
 
     alone = Score.of(load_rule()["alone"])
     noisy = {
@@ -24,14 +24,14 @@ def main(params: Validation) -> None:
     }
     tables, document = [], dict[str, Any]()
     for name in params.tested_on:
-        trials = trials_of(params, name)
-        table = tried(trials, name)
+        sweeps = sweeps_of(params, name, MEASURED)
+        table = tried(sweeps, name)
         table = table.assign(noisy=table["toy"].map(noisy))
         parts = {"all": table, "noisy": table[table["noisy"]], "clean": table[~table["noisy"]]}
         parts |= {str(part): rows for part, rows in table.groupby("range")}
         document[name] = {part: scores(rows) for part, rows in parts.items()}
-        document[name]["alone"] = alone_scores([trial.swept for trial in trials], alone)
-        document[name]["beyond"] = beyond_scores(trials_of(params, name, BEYOND))
+        document[name]["alone"] = alone_scores(sweeps, alone)
+        document[name]["beyond"] = beyond_scores(sweeps_of(params, name, MEASURED, BEYOND))
         tables.append(table)
         print(pd.DataFrame(document[name]["all"]).T.rename_axis(name).drop(columns="worse_by").to_string())
         for part in ("alone", "beyond"):

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,21 +14,12 @@ def outputs(clone: Clone) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"k": 60}, "`k` must satisfy 0 < k <= train.d_sae (50), got 60"),
-        ({"train.foo": 1}, "`train`: `foo` is not a parameter; those here are: toy, d_sae,"),
-    ],
-)
-def test_repro_refuses_a_bad_value_and_leaves_the_old_results_to_checkout(
-    reproduced: Clone, values: dict[str, Any], message: str
-) -> None:
+def test_repro_refuses_a_bad_value_and_leaves_the_old_results_to_checkout(reproduced: Clone) -> None:
     before = outputs(reproduced)
     original = (reproduced.root / "params.yaml").read_text()
-    reproduced.set_params(values)
+    reproduced.set_params({"k": 60})
     output = reproduced.dvc("repro", ok=False)
-    assert message in output
+    assert "`k` must satisfy 0 < k <= train.d_sae (50), got 60" in output
     assert "Traceback" not in output
     assert outputs(reproduced).items() <= before.items()
     (reproduced.root / "params.yaml").write_text(original)
@@ -90,7 +80,7 @@ def test_unknown_cell_is_refused(
     assert message in refusal(checkout, stage, monkeypatch)
 
 
-def test_fractional_k_is_fine(reproduced: Clone) -> None:
+def test_fractional_k_is_fine(reproduced: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     reproduced.set_params({"k": 1.8})
-    reproduced.stage("train")
+    reproduced.stage_here(monkeypatch, "train")
     assert '"k": 1.8' in (reproduced.root / "data/sae/train/cfg.json").read_text()

@@ -54,12 +54,6 @@ def test_an_audit_of_ones_own_saes_is_one_command(reproduced: Clone, tmp_path: P
     assert len(load_table(reproduced.root / "data/metrics/audit/saes.parquet")) == 4
 
 
-def test_an_experiments_params_rerun_that_experiment_alone(reproduced: Clone) -> None:
-    reproduced.set_params({"experiments.mixing.ks": [1.7]})
-    of_mixing = {"experiment@mixing", "evaluate_experiment@mixing", "experiment_figure@mixing"}
-    assert stages_run(reproduced.dvc("repro")) == {*of_mixing, "report", "series"}
-
-
 def test_a_new_experiment_is_a_section_of_the_params_and_no_code(reproduced: Clone) -> None:
     section = YAML(typ="safe").load(reproduced.root / "params.yaml")["experiments"]["finetune"]
     reproduced.set_params({"experiments.mine": {**section, "start": "random", "ks": [3, 4], "seeds": [5]}})

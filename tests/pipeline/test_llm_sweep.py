@@ -8,19 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import pytest
-from dvc.repo import Repo
-from dvc.repo.index import Index
 from ruamel.yaml import YAML
 
 from sbw.files import load_table
-from tests.conftest import LLM_PARAMS, Clone, made_once, stages_run
-from tests.pipeline.test_stale import each_file_parsed_once, leaves, new_params, other, plan
+from tests.conftest import LLM_PARAMS, Clone, made_once, stages_run, working_in
+from tests.pipelines import assert_stale
+from tests.preloaded import with_preloaded
 from tests.sbw.run.cluster.conftest import RAY, Machines, machines, set_remote, wait_until  # noqa: F401 (a fixture)
 from tests.tiny import CONTEXT, HOOK, write_model
 
@@ -31,7 +30,8 @@ VALUES: dict[str, Any] = {
     "hook": HOOK,
     "dtype": "float32",
     "context_size": CONTEXT,
-    "corpus.held_out": 0.001,
+    "corpus.source": "texts.jsonl",
+    "corpus.held_out": 0.1,
     "harvest.tokens": 3000,
     "train.d_sae": 24,
     "train.batch_size": 30,
@@ -46,7 +46,7 @@ VALUES: dict[str, Any] = {
     "sweep.evals": {"batch_size": 2, "reconstruction_batches": 1, "sparsity_batches": 1},
     "sweep.texts": {"ks": [3, 8], "latents": 2, "examples": 2, "margin": 3, "contexts": 40},
     "sweep.figures.ks": [3, 8],
-    "probing.datasets": ["119_us_state_TX", "41_truthqa_tf"],
+    "probing.datasets": ["119_us_state_TX"],
     "probing.latents": [1, 4],
 }
 
@@ -95,6 +95,8 @@ def ran(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
         clone = checkout.copy(root)
         clone.open("llm")
         write_model(root / "tiny_model")
+        texts = [{"text": f"text {i}: " + " ".join(str(i * j) for j in range(40))} for i in range(500)]
+        (root / "texts.jsonl").write_text("\n".join(map(json.dumps, texts)))
         clone.set_params(VALUES | {"model": "tiny_model"}, file=LLM_PARAMS)
         wanted = {f"{PIPELINE}:{name}" for name in TRAINED | HELD_OUT | ON_ACTIVATIONS}
         assert stages_run(clone.dvc("repro", PIPELINE)) == wanted | UPSTREAM
@@ -102,15 +104,11 @@ def ran(checkout: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return made_once(tmp_path_factory, "llm_sweep", make)
 
 
-def test_a_second_run_does_nothing(ran: Clone, tmp_path: Path) -> None:
-    assert stages_run(ran.copy(tmp_path / "sbw").dvc("repro", PIPELINE)) == set()
-
-
 def test_it_writes_what_git_keeps(ran: Clone) -> None:
     metrics = ran.root / "data/metrics/llm"
     sweep = json.loads((metrics / "sweep.json").read_text())["saes"]
     assert [row["k"] for row in sweep] == [3, 8]
-    assert json.loads((metrics / "probing.json").read_text())["datasets"] == 2
+    assert json.loads((metrics / "probing.json").read_text())["datasets"] == 1
     assert "words" in json.loads((metrics / "recommendation.json").read_text())
     plots = {"metrics", "probing", "projections", "densities", "coherences"}
     assert {path.stem for path in (ran.root / "plots/llm_sweep").glob("*.svg")} == plots
@@ -128,16 +126,23 @@ def test_a_killed_run_redoes_only_the_unfinished_cell(ran: Clone, tmp_path: Path
     clone.set_params({"train.lr": 2e-3}, file=LLM_PARAMS)  # with the former value they would come out of the cache
     for cell in cells.values():
         shutil.rmtree(cell)
-    with subprocess.Popen(["dvc", "repro", *names], cwd=clone.root, env=clone.environment, start_new_session=True,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:  # fmt: skip
+    with begun_and_killed(clone, *names) as run:
         while not (finished := {name for name, cell in cells.items() if cell.exists()}) or not begun(clone):
             assert run.poll() is None, "it is killed in its second cell"
             time.sleep(0.005)
-        os.killpg(run.pid, signal.SIGKILL)
     before = {name: weights(cells[name]) for name in finished}
     assert stages_run(clone.dvc("repro", *names)) == set(names) - finished
     assert {name: weights(cells[name]) for name in finished} == before
-    assert stages_run(clone.dvc("repro", *names)) == set()
+
+
+@contextmanager
+def begun_and_killed(clone: Clone, *names: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`dvc repro`, killed with all its stages at the end of the block."""
+    with subprocess.Popen(["dvc", "repro", *names], cwd=clone.root, env=with_preloaded(clone.environment),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:  # fmt: skip
+        yield run
+        for process in working_in(clone.root):
+            os.kill(process, signal.SIGKILL)
 
 
 def begun(clone: Clone) -> bool:
@@ -161,40 +166,7 @@ def test_an_audit_of_the_sweep_takes_the_l0_that_was_measured(ran: Clone, tmp_pa
 
 @pytest.mark.filterwarnings("ignore")
 def test_each_key_makes_exactly_its_stages_stale(ran: Clone, tmp_path: Path) -> None:
-    clone = ran.copy(tmp_path / "sbw")
-    original = (clone.root / LLM_PARAMS).read_bytes()
-    keys = dict(leaves(YAML(typ="safe").load(original)))
-    before = plans(clone.root)
-    for key, value in keys.items():
-        expected = next(stages for pattern, stages in STALE.items() if fnmatchcase(key, pattern))
-        clone.set_params({key: other(value)}, file=LLM_PARAMS)
-        try:
-            assert stale(clone.root, before) == expected, key
-        finally:
-            (clone.root / LLM_PARAMS).write_bytes(original)
-    assert stale(clone.root, before) == set()
-
-
-def of_language_models(repo: Repo) -> Index:
-    """The pipeline and the one that it goes on from, without the others: half of the time goes into reading them."""
-    names = ("stages/llm/dvc.yaml", PIPELINE)
-    return Index.from_indexes(repo, (Index.from_file(repo, str(Path(repo.root_dir) / name)) for name in names))
-
-
-def plans(root: Path) -> dict[str, Any]:
-    with Repo(str(root)) as repo, repo.lock:
-        return {stage.addressing: plan(stage) for stage in of_language_models(repo).stages}
-
-
-def stale(root: Path, before: dict[str, Any]) -> set[str]:
-    """The stages of the sweep that run, read or write something else, or whose params differ, and all that depend on
-    them."""
-    with Repo(str(root)) as repo, repo.lock, each_file_parsed_once():
-        index = of_language_models(repo)
-        changed = [stage for stage in index.stages
-                   if plan(stage) != before.get(stage.addressing) or new_params(stage)]  # fmt: skip
-        affected = [nx.ancestors(index.graph, stage) | {stage} for stage in changed]
-        return {stage.name for stages in affected for stage in stages if stage.path_in_repo == PIPELINE}
+    assert_stale(ran.copy(tmp_path / "sbw").root, LLM_PARAMS, STALE, "stages/llm/dvc.yaml", PIPELINE)
 
 
 def test_going_back_to_a_former_value_runs_nothing(ran: Clone, tmp_path: Path) -> None:
@@ -227,12 +199,10 @@ def test_a_harvest_of_texts_of_ones_own_goes_on_after_a_kill(ran: Clone, tmp_pat
     mine = {"corpus.source": str(tmp_path / "texts"), "corpus.held_out": 0.1, "harvest.tokens": 150_000}
     clone.set_params(mine, file=LLM_PARAMS)
     partial = clone.root / "data/llm/.activations.partial"
-    with subprocess.Popen(["dvc", "repro", target], cwd=clone.root, env=clone.environment, start_new_session=True,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:  # fmt: skip
+    with begun_and_killed(clone, target) as run:
         while not (kept := list(partial.glob("activations-*"))):
             assert run.poll() is None, "it is killed before it ends"
             time.sleep(0.005)
-        os.killpg(run.pid, signal.SIGKILL)
     kept, shards = list(partial.glob("activations-*")), math.ceil(150_000 / 15 / 1024)
     assert 0 < len(kept) < shards
     assert f"harvest: {len(kept)} of {shards} shards are there already" in clone.dvc("repro", target)

@@ -73,7 +73,7 @@ def test_of_a_folder_s_own_figures_an_audit_replaces_those_of_an_earlier_one(fol
 
 def test_an_audit_of_several_folders_as_json(folder: Path) -> None:
     document = json.loads(sbw(folder, "audit", "mine/k=3", "mine/k=4", "--json").stdout)
-    assert [(row["sae"], row["l0"]) for row in document["saes"]] == [("mine/k=3/k=3", 3), ("mine/k=4/k=4", 4)]
+    assert [(row["sae"], row["l0"]) for row in document["saes"]] == [("mine/k=3", 3), ("mine/k=4", 4)]
     assert list(document["families"]) == ["batchtopk, 16 -> 8 latents"]
 
 

@@ -64,7 +64,7 @@ SMALL: dict[str, Any] = {
 }
 NOT_DRAWN = ("audit", "cluster", "figures")
 """Sections that name what lies outside, or that no number depends on."""
-WITHOUT = {"audit", "plots_page"}
+WITHOUT = {"audit", "plots_scripts"}
 """Stages that do not run, since they read none of the params that are drawn."""
 SLOW = {"collect_l0", "experiment_figure", "figures", "report"}
 """Stages that run with --torture; the first also where its own section is changed."""

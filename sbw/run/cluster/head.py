@@ -61,13 +61,13 @@ def require_remote() -> Remote:
     Raises:
         UserError: there is none, or other machines could not use it.
     """
-    config = configparser.ConfigParser()
+    config = configparser.ConfigParser(interpolation=None)  # a URL may have a %
     config.read_string("\n".join(line.strip() for line in git("show", "HEAD:.dvc/config").splitlines()))
     name = config.get("core", "remote", fallback=None)
     url = name and config.get(f"'remote \"{name}\"'", "url", fallback=None)
     if not name or not url:
         raise UserError(
-            "`.dvc/config` has no default remote in this commit: `dvc remote add --default NAME URL`, commit"
+            "`.dvc/config` has no default remote in this commit: `dvc remote add --default NAME URL`, then commit it"
         )
     remote = Remote(name, url)
     if url.startswith("http"):

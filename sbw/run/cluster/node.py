@@ -69,7 +69,7 @@ def run_cell(job: Job, cell: str, machine: str) -> Iterator[str | Outcome]:
     try:
         with _free_lane(Path.home() / Path(job.folder).expanduser()) as lane:
             outcome = _run(job, cell, lane, seconds)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         outcome = Outcome("failed", f"{machine} could not start `{cell}`: {error}", seconds)
     yield outcome
 

@@ -123,8 +123,19 @@ def test_copies_and_checkpoints_are_no_seeds(folder: Path) -> None:
     assert sorted(found.left_out) == ["k3/seed0", "k3/seed0 (copy)", "k4"]
     assert found.left_out["k3/seed0 (copy)"] == "a copy of k3/seed0: their decoders are equal"
     assert found.left_out["k4"].startswith("a copy of"), "whatever its k"
-    assert found.left_out["k3/seed0"].startswith("of the same run as k3/step_2000")
+    assert found.left_out["k3/seed0"].startswith("an earlier checkpoint of the run of k3/step_2000")
     assert len(found.agreements) == 2
+
+
+def test_a_copy_of_a_checkpoint_displaces_no_other_of_its_run(folder: Path) -> None:
+    sae = initial_sae(3, 16, 8, 0)
+    save_sae(sae, folder / "k3/z_copy")
+    sae.W_dec.data += 0.002
+    save_sae(sae, folder / "k3/step_2000")
+    found = audit(folder)
+    assert found.left_out["k3/z_copy"].startswith("a copy of k3/seed0")
+    assert found.left_out["k3/seed0"].startswith("an earlier checkpoint of the run of k3/step_2000")
+    assert "k3/step_2000" not in found.left_out
 
 
 def test_saes_that_are_left_out_for_one_cause_share_a_line(folder: Path) -> None:

@@ -25,11 +25,11 @@ from tests.sbw.params.test_document import refused
         ("high: [400]", "high: [5000]", "`sweep.cells.high[0]` must satisfy 0 < k <= train.d_sae (2304), got 5000"),
         ("latents: [1, 16]", "latents: [1, 2305]", "`probing.latents[1]` must satisfy 1 <= latents <= train.d_sae"),
         ("high: [400]", "high: [0.001]", "`sweep.cells.high[0]` must be at least 1 / train.batch_size, got 0.001"),
-        ("\n  seeds: [0, 1] ", "\n  seeds: [1, 1] ", "`sweep.seeds` must all be different"),
+        ("\n  seeds: [0, 1] ", "\n  seeds: [1, 1] ", "`sweep.seeds` must not repeat a value"),
         ("    batchtopk_100:", "    model:", "`train.saes` must not name an SAE model or ablated"),
-        ("high: [400]", "high: [5]", "`sweep.cells` must all be different"),
+        ("high: [400]", "high: [5]", "`sweep.cells` must not repeat a value"),
         ("  seed: 42 ", "  seed: 4294967296 ", "`probing.seed` must be less than 4294967296, got 4294967296"),
-        ("23_headline_ischina", "22_headline_isobama", "`probing.datasets` must all be different"),
+        ("23_headline_ischina", "22_headline_isobama", "`probing.datasets` must not repeat a value"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_by_its_key(old: str, new: str, message: str, tmp_path: Path) -> None:

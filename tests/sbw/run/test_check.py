@@ -4,10 +4,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import zc.lockfile
 
-from sbw.run.check import remove_broken
+from sbw.run.check import check, remove_broken
+from sbw.run.errors import UserError
 from tests.conftest import Clone
+from tests.pipeline.test_bad_input import refusal
 
 WHOLE = '{"write": {}, "read": {}}'
 
@@ -44,7 +47,9 @@ def test_a_whole_lock_or_one_in_use_is_left(tmp_path: Path) -> None:
     assert not rwlock.exists()
 
 
-def test_a_selection_of_no_public_sae_is_refused_before_any_work(fresh: Clone) -> None:
+def test_a_selection_of_no_public_sae_is_refused_before_any_work(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh.set_params({"collect_l0.models": ["nothing"]})
-    for refusal in (fresh.sbw("check", ok=False), fresh.stage("train", ok=False)):
-        assert "`collect_l0`: `models` must match one of: " in refusal
+    message = "`collect_l0`: `models` must match one of: "
+    with pytest.raises(UserError, match=message):
+        check(fresh.root)
+    assert message in refusal(fresh, ["train"], monkeypatch)

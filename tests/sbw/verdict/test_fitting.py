@@ -29,7 +29,7 @@ def _sweep(rng: np.random.Generator, i: int, missing: float) -> Swept:
     }
     evidence = pd.DataFrame({"log_l0": truth + t, **said})
     evidence[NAMES] = evidence[NAMES].mask(rng.random((9, 3)) < missing)
-    return Swept(f"toy_{i}", "0.3 to 3", truth, evidence, mcc=np.exp(-(t**2)))
+    return Swept(f"toy_{i}", "0.3 to 3", truth, evidence, np.exp(-(t**2)), pd.DataFrame(), pd.DataFrame())
 
 
 @pytest.mark.parametrize(("missing", "most"), [(0.0, 0.05), (0.3, 0.1)])

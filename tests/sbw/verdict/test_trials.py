@@ -9,8 +9,10 @@ import pytest
 from sbw.verdict.fitting import Swept, swept
 from sbw.verdict.offsets import LEAST_ALONE, Piece, Score
 from sbw.verdict.rule import Verdict
-from sbw.verdict.trials import BEYOND, METHODS, Trial, alone_scores, beyond_scores, scores, tried
+from sbw.verdict.trials import BEYOND, METHODS, alone_scores, beyond_scores, scores, tried
 from tests.sbw.verdict.sweeps import RIGHT, coded, projections
+
+NO_TABLE = pd.DataFrame()
 
 
 def table() -> pd.DataFrame:
@@ -35,13 +37,12 @@ def test_a_methods_errors_and_regret_are_those_of_the_sweeps_where_it_names_an_l
     assert found["knee"]["worse_by"] == pytest.approx([math.log(1.2 / 1.1)] * 3)
 
 
-def trials() -> list[Trial]:
-    saes = coded().assign(toy="a", learnable_l0=0.99 * RIGHT)
-    return [Trial(one, saes[saes["k"].isin(one.evidence.index)], projections()) for one in swept(saes, projections())]
+def sweeps() -> list[Swept]:
+    return swept(coded().assign(toy="a", learnable_l0=0.99 * RIGHT), projections())
 
 
 def test_every_method_is_tried_on_a_clear_sweep_and_near_the_truth() -> None:
-    found = tried(trials(), "held_out").set_index("method")
+    found = tried(sweeps(), "held_out").set_index("method")
     assert set(found.index) == set(METHODS)
     named = {method: found.loc[[method], "l0"].median() for method in METHODS}
     for method in ("verdict", "knee", "c_dec", "width", "coherence", "coherence_pursuit", "gain", "mcc"):
@@ -55,7 +56,7 @@ def test_an_sae_alone_counts_where_it_is_off_by_a_quarter() -> None:
     evidence = pd.DataFrame(
         {"log_l0": log_l0, "sign": [-1.0, 0.0, 0.0, 1.0, -1.0], "coherence_over_null": [3, 0, 0, 0, 3]}
     )
-    one = Swept("a", "0.3 to 3", math.log(10), evidence, np.ones(5))
+    one = Swept("a", "0.3 to 3", math.log(10), evidence, np.ones(5), NO_TABLE, NO_TABLE)
     found = alone_scores(
         [one], Score(0.0, {"sign": Piece([-1.0, 1.0], [-1.0, 1.0], [[-1.0, 1.0]])}, 0.5 / LEAST_ALONE, [0.0])
     )
@@ -78,11 +79,10 @@ def test_sweeps_beyond_the_right_l0_are_counted_by_what_the_verdict_is(monkeypat
     for name, truth in truths.items():
         said = iter([(outcome, pd.DataFrame()) for outcome in outcomes])
         monkeypatch.setattr("sbw.verdict.trials.weighed", lambda _, said=said: next(said))
-        one = Swept("a", name, math.log(truth), evidence, np.ones(3))
-        trials = [Trial(one, pd.DataFrame(), pd.DataFrame())] * 4
-        other = Trial(one._replace(range=next(each for each in BEYOND if each != name)), pd.DataFrame(), pd.DataFrame())
+        one = Swept("a", name, math.log(truth), evidence, np.ones(3), NO_TABLE, NO_TABLE)
+        other = one._replace(range=next(each for each in BEYOND if each != name))
         monkeypatch.setattr("sbw.verdict.trials.BEYOND", {name: BEYOND[name]})
-        found = beyond_scores([*trials, other])[name]
+        found = beyond_scores([*[one] * 4, other])[name]
         assert found["sweeps"] == 4
         assert beyond_scores([other]) == {name: {"sweeps": 0}}
         right = "edge" if name == "0.3 to 0.75" else "wrong_edge"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sae_lens import SAE
 
+from sbw.__main__ import main
 from sbw.files import load_table
 from tests.conftest import LLM_PARAMS, Clone
 from tests.tiny import CONTEXT, HOOK, write_corpus, write_model
@@ -127,5 +128,9 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert message in str(end.value.code)
 
 
-def test_matching_saes_are_listed_and_none_is_loaded(fresh: Clone) -> None:
-    assert "gpt2-small-res-jb  blocks.7.hook_resid_pre" in fresh.sbw("matches", "gpt2-small-res-jb", r"blocks\.7\..*")
+def test_matching_saes_are_listed_and_none_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sbw", "matches", "gpt2-small-res-jb", r"blocks\.7\..*"])
+    main()
+    assert "gpt2-small-res-jb  blocks.7.hook_resid_pre" in capsys.readouterr().out

@@ -1,36 +1,36 @@
 """A real Ray cluster of two machines gives one machine's results and runs each cell once, whatever dies."""
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.conftest import Clone, lock, stages_run
-from tests.sbw.run.cluster.conftest import CREDENTIALS, RAY, Machines, set_remote, wait_until
+from tests.conftest import Clone, stages_run
+from tests.sbw.run.cluster.conftest import CELL, CREDENTIALS, RAY, Machines, set_remote, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
-TABLES = ["data/sae/sweep", "data/metrics/sweep", "data/sweep.json", "plots/sweep/pairwise_cosine.svg"]
 
 
-def test_a_sweep_through_s3_is_one_machines_to_the_byte(
-    machines: Machines, s3: str, reproduced: Clone, undisturbed: Clone
-) -> None:
-    clone = Clone(reproduced.root, {**RAY, **CREDENTIALS})
-    _forget(clone, "sweep@", "evaluate@sweep")
-    set_remote(clone, "s3://results/sbw", s3)
-    printed = clone.sbw("cluster", "sweep", "--address", machines.address)
-    assert "2 cells ran, 0 were in the remote, 0 failed" in printed
-    assert stages_run(printed) == {"evaluate@sweep"}, "the head ran what follows the cells, and no cell"
-    logs = [path.read_text() for path in sorted((clone.root / "cluster_logs").iterdir())]
-    assert [sorted(stages_run(log)) for log in logs] == [["sweep@low"], ["sweep@near"]], "each cell ran once in all"
-    for name in TABLES:
-        clone.run("diff", "-r", name, str(undisturbed.root / name))
-    assert lock(clone) == lock(undisturbed)
+@pytest.fixture(autouse=True)
+def empty_diary(machines: Machines) -> None:
+    for note in machines.diary.iterdir():
+        note.unlink()
+
+
+def test_cells_come_to_the_head_through_s3(machines: Machines, s3: str, tiny: Clone) -> None:
+    tiny = Clone(tiny.root, {**RAY, **CREDENTIALS, "DIARY": str(machines.diary)})
+    (tiny.root / "stages/cell.py").write_text(f"{CELL}# cells of another project\n")
+    set_remote(tiny, "s3://results/sbw", s3)
+    assert "cell@1" in tiny.sbw("cluster", "cell", "--address", machines.address, "--dry")
+    assert not machines.noted("begun")
+    printed = tiny.sbw("cluster", "cell", "--address", machines.address)
+    assert "4 cells ran, 0 were in the remote, 0 failed" in printed
+    assert stages_run(printed) == {"table"}, "the head ran what follows the cells, and no cell"
+    assert sorted(machines.noted("ended")) == ["1", "2", "3", "4"], "each cell ran once in all"
+    source = (tiny.root / "data/source").read_text()
+    assert (tiny.root / "data/table").read_text() == "".join(f"{source}{n}" for n in (1, 2, 3, 4))
 
 
 def test_a_shared_folder_loses_nothing_when_the_head_dies_is_interrupted_and_loses_a_machine(
@@ -88,15 +88,3 @@ def _begun(cells: int, clone: Clone, machines: Machines) -> subprocess.Popen[str
 
 def _cells_running(machines: Machines, *names: str) -> list[int]:
     return [process for name in names for process in machines.running(name, "stages.cell")]
-
-
-def _forget(clone: Clone, *beginnings: str) -> None:
-    """As if these stages had never run here: neither their outputs, nor the lock, nor the run cache know of them."""
-    path, yaml = clone.root / "dvc.lock", YAML()
-    document = yaml.load(path)
-    for name in [name for name in document["stages"] if name.startswith(beginnings)]:
-        for out in document["stages"].pop(name)["outs"]:
-            place = clone.root / out["path"]
-            shutil.rmtree(place) if place.is_dir() else os.unlink(place)
-    yaml.dump(document, path)
-    shutil.rmtree(clone.root / ".dvc/cache/runs")
