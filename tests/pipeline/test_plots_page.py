@@ -1,10 +1,12 @@
 """The page of plots works as a reader uses it: without a network, and with its slider, selectors and switches."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 from tests.browser import asked, needs_chromium
@@ -33,38 +35,55 @@ CHARTS = [
 ]
 
 
-def page(clone: Clone) -> Path:
+def page_of(clone: Clone) -> Path:
     clone.dvc("plots", "show", "--out", "page")
     return clone.root / "page/index.html"
 
 
+@pytest.fixture(scope="module")
+def page(undisturbed: Clone, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return page_of(undisturbed.copy(tmp_path_factory.mktemp("page") / "sbw"))
+
+
 def test_a_fresh_clone_shows_the_plots_that_git_has(fresh: Clone) -> None:
     shutil.copytree(ROOT / "plots", fresh.root / "plots", ignore=shutil.ignore_patterns("vega.js"), dirs_exist_ok=True)
-    assert ".svg" in page(fresh).read_text()
+    assert ".svg" in page_of(fresh).read_text()
+
+
+def test_it_has_the_figures_and_the_training_curve(page: Path) -> None:
+    shown, root = page.read_text(), page.parents[1]
+    figures = [path.stem for path in (root / "plots").rglob("*.svg")]
+    assert len(figures) == 16 + 4
+    for figure in figures:
+        assert f"{figure}.svg" in shown
+    assert "Training loss" in shown
+    scripts = [page.parent / path for path in re.findall(r'^<script src="([^"]+)"', shown, re.MULTILINE)]
+    assert ["window.vegaEmbed=" in script.read_text() for script in scripts] == [True], "no network is needed"
+    assert '"step": "64"' in shown or '"step": 64' in shown
 
 
 @needs_chromium
-def test_every_chart_has_marks_and_nothing_is_fetched(reproduced: Clone) -> None:
-    counts, fetched = asked(page(reproduced), f"{MARKS} return {json.dumps(CHARTS)}.map(marks);")
+def test_every_chart_has_marks_and_nothing_is_fetched(page: Path) -> None:
+    counts, fetched = asked(page, f"{MARKS} return {json.dumps(CHARTS)}.map(marks);")
     assert all(count > 0 for count in counts), dict(zip(CHARTS, counts, strict=True))
     assert not [address for address in fetched if not address.startswith(("file:", "data:"))]
 
 
 @needs_chromium
-def test_the_slider_hides_small_cosines(reproduced: Clone) -> None:
+def test_the_slider_hides_small_cosines(page: Path) -> None:
     script = """
     const cells = () => chart("Cosines of the latents").querySelectorAll(".mark-rect.role-mark path").length;
     const all = cells();
     await set(chart("Cosines of the latents").querySelector("input[type=range]"), 0.5);
     return [all, cells()];
     """
-    (every, few), _ = asked(page(reproduced), MARKS + script)
+    (every, few), _ = asked(page, MARKS + script)
     assert every == 2 * 50 * 50
     assert 0 < few < every / 10
 
 
 @needs_chromium
-def test_the_selectors_change_the_picture(reproduced: Clone) -> None:
+def test_the_selectors_change_the_picture(page: Path) -> None:
     script = """
     const s_n = chart("Decoder projection s_n"), before = drawn(s_n);
     await set(s_n.querySelector("select"), "12");
@@ -74,7 +93,7 @@ def test_the_selectors_change_the_picture(reproduced: Clone) -> None:
     await set(publics.querySelector("input[type=checkbox]"), false);
     return [before !== drawn(s_n), all.length, gpt2.length, gpt2 !== drawn(publics)];
     """
-    (moved, every, few, switched), _ = asked(page(reproduced), MARKS + script)
+    (moved, every, few, switched), _ = asked(page, MARKS + script)
     assert moved
     assert few < every / 3
     assert switched
@@ -96,14 +115,14 @@ def test_two_revisions_are_distinct(at_nine: tuple[Clone, str]) -> None:
     assert all(bars.count(bar) % 2 == 0 for bar in bars), "equal bars, none stacked"
 
 
-def test_templates_are_drawn_from_the_series(reproduced: Clone) -> None:
+def test_templates_are_drawn_from_the_series(undisturbed: Clone) -> None:
     """Every field that a template names is a column of its series."""
-    plots: list[dict[str, Any]] = YAML(typ="safe").load(reproduced.root / "dvc.yaml")["plots"]
+    plots: list[dict[str, Any]] = YAML(typ="safe").load(undisturbed.root / "dvc.yaml")["plots"]
     for plot in plots:
         ((_, what),) = plot.items()
         ((path, y),) = what["y"].items()
-        template = json.loads((reproduced.root / f".dvc/plots/{what['template']}.json").read_text())
-        columns = (reproduced.root / path).read_text().splitlines()[0].split(",")
+        template = json.loads((undisturbed.root / f".dvc/plots/{what['template']}.json").read_text())
+        columns = (undisturbed.root / path).read_text().splitlines()[0].split(",")
         assert y in columns
         assert what["x"] in columns
         if what["template"] != "curve":

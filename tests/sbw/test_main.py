@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sbw.__main__ import main
 from sbw.files import load_table
 from sbw.saes.disk import save_sae
 from sbw.saes.untrained import initial_sae
@@ -34,18 +35,18 @@ KNOWN = (
 )
 
 
-def sbw(folder: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+def sbw(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     done = subprocess.run([sys.executable, "-c", ALONE, *arguments], cwd=folder, capture_output=True, text=True,
                           env={**environment, "PYTHONPATH": str(ROOT)}, check=False)  # fmt: skip
-    assert (done.returncode == 0) == ok, done.stderr
+    assert done.returncode == 0, done.stderr
     return done
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for k in (3, 4, 5):
-        save_sae(initial_sae(k, 16, 8, 0), tmp_path / f"mine/k={k}")
+        save_sae(initial_sae(k, 16, 8, k), tmp_path / f"mine/k={k}")
     return tmp_path
 
 
@@ -60,40 +61,60 @@ def test_an_audit_prints_one_row_per_sae_and_a_verdict_and_writes_tables(folder:
     assert {path.name for path in folder.iterdir()} == {"mine", "out"}
 
 
-def test_of_a_folder_s_own_figures_an_audit_replaces_those_of_an_earlier_one(folder: Path) -> None:
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str | int | None:
+    """The command in this process: its exit status or message."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["sbw", *arguments])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def test_of_a_folder_s_own_figures_an_audit_replaces_those_of_an_earlier_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     theirs = ("evidence_of_it.svg", "audit.final.pdf", "audit.png")
     for name in (*theirs, "evidence_7.svg"):
         (folder / name).touch()
-    sbw(folder, "audit", "mine", "--out", ".")
+    assert here(folder, monkeypatch, "audit", "mine", "--out", ".") == 0
     assert {path.name for path in folder.iterdir()} == {
         "mine", *theirs, "audit.svg", "audit.pdf", "audit.html", "verdicts.json",
         "saes.parquet", "agreements.parquet", "evidence.parquet",
     }  # fmt: skip
 
 
-def test_an_audit_of_several_folders_as_json(folder: Path) -> None:
-    document = json.loads(sbw(folder, "audit", "mine/k=3", "mine/k=4", "--json").stdout)
+def test_an_audit_of_several_folders_as_json(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here(folder, monkeypatch, "audit", "mine/k=3", "mine/k=4", "--json")
+    document = json.loads(capsys.readouterr().out)
     assert [(row["sae"], row["l0"]) for row in document["saes"]] == [("mine/k=3", 3), ("mine/k=4", 4)]
     assert list(document["families"]) == ["batchtopk, 16 -> 8 latents"]
 
 
-def test_an_sae_that_is_left_out_shows_in_the_exit_status(folder: Path) -> None:
+def test_an_sae_that_is_left_out_shows_in_the_exit_status(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "mine/k=4/sae_weights.safetensors").write_bytes(b"broken")
-    done = sbw(folder, "audit", "mine", ok=False)
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "\nLeft out: 1\nk=4: mine/k=4/sae_weights.safetensors is not a readable file of weights" in done.stdout
+    assert here(folder, monkeypatch, "audit", "mine") == 1
+    printed = capsys.readouterr().out
+    assert "\nLeft out: 1\nk=4: mine/k=4/sae_weights.safetensors is not a readable file of weights" in printed
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nowhere", "sbw: nowhere: not found; SAEs on the Hugging Face hub are named by a pattern, as in 'nowhere*'\n"),
-        ("empty", f"sbw: empty holds no SAE: no file in it is named {KNOWN}, with its config beside it\n"),
+        ("nowhere", "sbw: nowhere: not found; SAEs on the Hugging Face hub are named by a pattern, as in 'nowhere*'"),
+        ("empty", f"sbw: empty holds no SAE: no file in it is named {KNOWN}, with its config beside it"),
     ],
 )
-def test_a_folder_without_saes_ends_in_one_line(tmp_path: Path, path: str, message: str) -> None:
+def test_a_folder_without_saes_ends_in_one_line(
+    tmp_path: Path, path: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "empty").mkdir()
-    assert sbw(tmp_path, "audit", path, ok=False).stderr == message
+    assert here(tmp_path, monkeypatch, "audit", path) == message
 
 
 def test_help_lists_every_verb_and_imports_no_torch(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """An audit by texts measures SAEs on what their model makes of them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,25 @@ def test_a_hook_that_the_model_lacks_is_refused_if_named_and_else_leaves_the_sae
     found = audit(tmp_path, texts=texts, model=model)
     assert ["the model has no hook 'layers.3'" in cause for cause in found.left_out.values()] == [True, True]
     assert capsys.readouterr().err.count("reads texts, at layers.3") == 2, "once named, once of both SAEs"
+
+
+def test_a_model_is_fetched_once_for_all_its_hooks(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def copied(name: str, place: Path) -> None:
+        fetched.append(name)
+        shutil.copytree(folder / "model", place)
+
+    monkeypatch.setattr("sbw.llm.model.fetch_model", copied)
+    for hook in (HOOK, "blocks.1.hook_out"):
+        sae = random_sae()
+        sae.cfg.metadata.hook_name = hook
+        sae.save_model(tmp_path / hook)
+    found = audit(tmp_path, texts=folder / "texts", model="mine/model")
+    assert found.saes["rows"].notna().all()
+    assert fetched == ["mine/model"]
 
 
 def test_a_model_that_nobody_names_is_asked_for(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from sbw.params.figures import FAMILIES
-from sbw.run.errors import UserError
 from tests.conftest import ROOT
 from tests.sbw.figures.drawn import (
     SHOWN,
@@ -52,11 +51,6 @@ def test_pretrained_l0_has_a_panel_per_selected_model() -> None:
 @pytest.mark.parametrize("models", [1, 4, 5, 16, 17])
 def test_pretrained_l0_takes_any_number_of_models(models: int) -> None:
     assert len(drawn("pretrained_l0", pretrained(models)).axes) == models
-
-
-def test_pretrained_l0_says_when_nothing_is_selected() -> None:
-    with pytest.raises(UserError, match=r"no SAE is selected: `collect_l0\.models`"):
-        drawn("pretrained_l0", [pretrained()[0].assign(selected=False)])
 
 
 def test_firing_probabilities_are_the_bars() -> None:

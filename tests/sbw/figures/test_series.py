@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from sbw.figures import series
-from sbw.run.errors import UserError
 
 SAES = pd.DataFrame(
     [
@@ -60,9 +59,3 @@ def test_public_saes_are_the_selected_ones() -> None:
     rows = [("b", "2", 20.0, True), ("a", "1", 10.0, True), ("a", "0", 5.0, False)]
     table = series.public(pd.DataFrame(rows, columns=["model", "sae_id", "l0", "selected"]))
     assert table["model"].tolist() == ["a", "b"]
-
-
-def test_no_public_sae_is_refused() -> None:
-    saes = pd.DataFrame({"model": ["a"], "sae_id": ["0"], "l0": [5.0], "selected": [False]})
-    with pytest.raises(UserError, match=r"no SAE is selected: `collect_l0\.models`"):
-        series.public(saes)

@@ -127,7 +127,7 @@ def test_a_column_of_a_dataset_of_the_hub(column: str, monkeypatch: pytest.Monke
 def test_a_half_of_a_character_becomes_a_question_mark(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "cut \\ud83d"}\n{"text": "whole \\ud83d\\ude00"}\n')
     assert list(texts_of_files(tmp_path)) == ["cut ?", "whole \U0001f600"]
-    assert sum(write_corpus(texts_of(corpus(tmp_path)), 0.5, 3, tmp_path / "..").values()) == 2
+    assert sum(write_corpus(texts_of(corpus(tmp_path)), 0.5, 3, tmp_path / "out").values()) == 2
 
 
 def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +147,10 @@ def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest
         list(texts_of(corpus("org/name")))
 
 
-def test_the_texts_of_the_probes_are_unique() -> None:
+def test_the_texts_of_the_probes_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = texts_of_probes()
     assert len(set(texts)) == len(texts) == 297_958
+    monkeypatch.setattr("sbw.llm.corpus.texts_of_probes", lambda: texts)  # read once
     drawn = list(texts_of(corpus("sae-probes", texts=50)))
     assert len(set(drawn) & set(texts)) == 50
     assert drawn != texts[:50]

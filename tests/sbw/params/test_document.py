@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from sbw.params import Llm, Params, Validation
 from sbw.run.errors import UserError
 from sbw.run.loading import load_document, load_params
+from sbw.verdict.fitting import FOLDS
 from tests.conftest import ROOT, Clone
 
 
@@ -117,11 +120,24 @@ def test_what_would_fail_after_the_training_is_refused(tmp_path: Path, key: str,
         ("fitted_on: [calibration, calibration_large]", "fitted_on: [calibration, calibration]",
          "`fitted_on` must not repeat a value"),
         ("noise: [null, {law", "noise: [{law: gaussian, scale: 0.2}, {law", "`noise` must not repeat a value"),
+        ("fitted_on: [calibration, calibration_large]",
+         "fitted_on: [calibration, calibration_large, held_out, held_out_large, stress]",
+         "`cells` must have toys of a set that is not in `fitted_on`"),
         ("num_features: [64, 240]", "num_features: [3, 240]", "`num_features` must be at least 4"),
     ],
 )  # fmt: skip
 def test_what_a_validation_cannot_be_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert message in refused(tmp_path, old, new, "stages/validation/params.yaml", Validation)
+
+
+def test_a_rule_is_fitted_on_a_toy_per_fold_at_least() -> None:
+    document = YAML(typ="safe").load(ROOT / "stages/validation/params.yaml")
+    cells = {name: cell for name, cell in document["cells"].items() if cell["set"] not in document["fitted_on"]}
+    few = {"few": {"set": "calibration", "toys": [0, FOLDS - 1]}}
+    with pytest.raises(ValidationError, match=f"`cells` must have at least {FOLDS} toys of the sets in `fitted_on`"):
+        Validation.model_validate({**document, "cells": cells | few})
+    few["few"]["toys"] = [0, FOLDS]
+    Validation.model_validate({**document, "cells": cells | few})
 
 
 def test_a_gpu_is_asked_for_only_where_there_is_one(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.sbw.params.test_document import refused
          "`train.saes.batchtopk_25.architecture` must be one of: 'batchtopk', 'jumprelu', got 'topk'"),
         ("\nfocus: batchtopk_25 ", "\nfocus: batchtopk_20 ", "`focus` must be one of: batchtopk_25,"),
         ("latents: [0,", "latents: [2304,", "`dashboards.latents[0]` must satisfy 0 <= latent < d_sae (2304), got"),
+        ("\ndevice: auto ", "\ndevice: gpu ", "`device`: must be 'auto', 'cpu', 'mps', 'cuda' or 'cuda:N', got 'gpu'"),
         ("\ndtype: auto ", "\ndtype: float16 ", "`dtype` must be 'auto', 'bfloat16' or 'float32', got 'float16'"),
         ("  tokens: 1000000", "  tokens: 100", "`train.batch_size` must be at most `harvest.tokens` (100)"),
         ("texts: {ks: [5,", "texts: {ks: [6,", "`sweep.texts.ks[0]` must be in `sweep.cells` (5, 8, 14,"),

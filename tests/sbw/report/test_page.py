@@ -108,8 +108,3 @@ def test_each_number_of_ours_leads_to_its_params(parsed: Page) -> None:
 def test_tables_have_heads_to_sort_by(parsed: Page) -> None:
     assert len(parsed.all("table")) == len(parsed.all("thead")) > 15
     assert "aria-sort" in "".join(parsed.texts)
-
-
-def test_it_has_a_light_and_a_dark_look(html: str) -> None:
-    assert "@media (prefers-color-scheme: dark)" in html
-    assert "figure { margin: 1.2rem 0; padding: .8rem; background: #fff" in html

@@ -86,16 +86,27 @@ def test_a_users_mistake_and_what_a_file_system_says_are_one_line(tmp_path: Path
     assert _one_line((tmp_path / "file/x").read_text) == f"sbw: {tmp_path}/file/x: Not a directory"
 
 
-def test_a_closed_pipe_ends_it_without_a_word() -> None:
-    code = "from sbw.run.stage import one_line_errors\nwith one_line_errors('sbw'): print('x\\n' * 200_000)"
+@pytest.mark.parametrize("lines", [2, 200_000])
+def test_a_closed_pipe_ends_it_without_a_word(lines: int) -> None:
+    code = f"""
+import sys
+from sbw.run.stage import one_line_errors
+with one_line_errors("sbw"):
+    print("x", flush=True)
+    sys.stdin.read()
+    print("x\\n" * {lines})
+"""
     with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as run:
+        assert run.stdin
         assert run.stdout
         assert run.stderr
         assert run.stdout.readline() == b"x\n"
         run.stdout.close()
+        run.stdin.close()
         assert run.stderr.read() == b""
+    assert run.returncode == 1
 
 
 def test_a_pipeline_that_is_not_ours_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from sbw.run.errors import UserError
 from sbw.verdict.recommendation import CURVES, SENSITIVITY, recommend
-from tests.sbw.verdict.sweeps import KS, RIGHT, pairs, projections, saes
+from tests.sbw.verdict.sweeps import KS, RIGHT, coded, pairs, projections, saes
 
 
 def test_all_metrics_of_a_clear_sweep_name_its_l0() -> None:
@@ -65,6 +65,8 @@ def test_the_words_of_an_inconclusive_sweep_are_given_once() -> None:
     [
         (saes()[["k", "l0"]], "`saes` must have the columns c_dec, d_in, l0; missing: c_dec, d_in"),
         (saes().assign(l0=[-3.0] + [1.0] * 13), "`saes`: `l0` must be above 0, got -3.0"),
+        (saes().assign(c_dec=[float("nan")] + [0.1] * 13), "`saes`: `c_dec` must be known in every row"),
+        (saes().iloc[:0], "`saes` has no rows"),
         (saes().assign(l0=[float("nan")] + [1.0] * 13), "`saes`: `l0` must be above 0, got nan"),
     ],
 )
@@ -72,6 +74,11 @@ def test_a_table_that_cannot_be_judged_is_refused(table: pd.DataFrame, message: 
     with pytest.raises(UserError) as error:
         recommend(table)
     assert str(error.value) == message
+
+
+def test_codes_without_what_belongs_to_them_are_refused_by_their_columns() -> None:
+    with pytest.raises(UserError, match=r"missing: dead_latents$"):
+        recommend(coded().drop(columns="dead_latents"), projections())
 
 
 def test_projections_need_the_errors_that_give_their_unit() -> None:

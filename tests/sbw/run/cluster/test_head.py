@@ -52,6 +52,11 @@ def test_remotes_that_other_machines_cannot_use(here: Clone, url: str, message: 
         head.require_remote()
 
 
+def test_a_url_may_have_a_per_cent_sign(here: Clone) -> None:
+    set_remote(here, "s3://results/my%20store")
+    assert head.require_remote().url == "s3://results/my%20store"
+
+
 def test_no_remote(here: Clone) -> None:
     set_remote(here, "/tmp")
     here.run("git", "show", "HEAD:.dvc/config")
