@@ -3,13 +3,14 @@
 Shapes: n samples, h latents, d width of the activations, m latents of a sample.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import nnls
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -17,6 +18,7 @@ from sbw.metrics.coherence import co_firing
 
 WORK = 2e12
 """Multiplications and additions that matching pursuit may take, which bounds its samples."""
+_AT_ONCE = 1 << 22  # pairs of latents
 PAIRED = 1024
 """Latents, those that fire most, of which `co_firing_pursuit` is."""
 
@@ -26,7 +28,6 @@ class _Coded(NamedTuple):
 
     latents: Int[Tensor, " m"]
     z: Float[Tensor, " m"]
-    gram: Float[Tensor, "m m"]
 
 
 @torch.no_grad()
@@ -44,16 +45,14 @@ def pursuit_metrics(
     directions = normalize(W_dec, dim=1)
     taken = _taken(centred, directions, counts)
     coded = [_coded(x, directions, row) for x, row in zip(centred, taken, strict=True)]
-    z = [each.z.double() for each in coded]
-    own = sum(of.square().sum().item() for of in z)
-    together = sum((of @ each.gram.double() @ of).item() for of, each in zip(z, coded, strict=True))
-    left = sum((x - each.z @ directions[each.latents]).square().sum().item()
-               for x, each in zip(centred, coded, strict=True))  # fmt: skip
+    reconstructed = torch.stack([each.z @ directions[each.latents] for each in coded])
+    own = sum(each.z.double().square().sum().item() for each in coded)
+    together, left = (of.double().square().sum().item() for of in (reconstructed, centred - reconstructed))
     if not own:
         return dict.fromkeys(("coherence_pursuit", "coherence_null", "co_firing_pursuit", "pursuit_error"), np.nan)
     return {
         "coherence_pursuit": together / own - 1,
-        "coherence_null": _null(coded, len(W_dec)) / own,
+        "coherence_null": _null(coded, directions) / own,
         "co_firing_pursuit": _co_firing(coded, directions),
         "pursuit_error": left / error,
     }
@@ -84,20 +83,30 @@ def _coded(x: Float[Tensor, " d"], directions: Float[Tensor, "h d"], taken: Bool
     latents = torch.nonzero(taken).squeeze(1)
     own = directions[latents]
     z = nnls(own.T.double().numpy(), x.double().numpy())[0] if len(latents) else np.zeros(0)
-    return _Coded(latents, torch.from_numpy(z).float(), own @ own.T)
+    return _Coded(latents, torch.from_numpy(z).float())
 
 
-def _null(coded: list[_Coded], h: int) -> float:
+def _null(coded: list[_Coded], directions: Float[Tensor, "h d"]) -> float:
     """√(2 Σ_{i≠j} (Σ z_i z_j cos)²), as in `sbw.metrics.coherence.coherence_null`, times the samples."""
+    moments = csr_array((len(directions), len(directions)))
+    most = max(len(each.latents) for each in coded)
+    step = max(1, _AT_ONCE // max(1, most) ** 2)
+    for start in range(0, len(coded), step):
+        moments += _moments(coded[start : start + step], directions)
+    return float(np.sqrt(2 * np.square(moments.data).sum()))
+
+
+def _moments(coded: Sequence[_Coded], directions: Float[Tensor, "h d"]) -> csr_array:
+    """Σ z_i z_j cos of the pairs that are active together."""
     rows, columns, values = [], [], []
-    for latents, z, gram in coded:
+    for latents, z in coded:
         i, j = torch.cartesian_prod(latents, latents).T if len(latents) else latents.new_zeros(2, 0)
+        vectors = z[:, None] * directions[latents]
         rows.append(i)
         columns.append(j)
-        values.append((z[:, None] * z * gram).fill_diagonal_(0).flatten().double())
+        values.append((vectors @ vectors.T).fill_diagonal_(0).flatten().double())
     where = (torch.cat(rows).numpy(), torch.cat(columns).numpy())
-    moments = coo_array((torch.cat(values).numpy(), where), shape=(h, h)).tocsr()
-    return float(np.sqrt(2 * np.square(moments.data).sum()))
+    return coo_array((torch.cat(values).numpy(), where), shape=(len(directions),) * 2).tocsr()
 
 
 def _co_firing(coded: list[_Coded], directions: Float[Tensor, "h d"]) -> float:

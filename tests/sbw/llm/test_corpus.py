@@ -127,7 +127,8 @@ def test_a_column_of_a_dataset_of_the_hub(column: str, monkeypatch: pytest.Monke
 def test_a_half_of_a_character_becomes_a_question_mark(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "cut \\ud83d"}\n{"text": "whole \\ud83d\\ude00"}\n')
     assert list(texts_of_files(tmp_path)) == ["cut ?", "whole \U0001f600"]
-    assert sum(write_corpus(texts_of(corpus(tmp_path)), 0.5, 3, tmp_path / "out").values()) == 2
+    (tmp_path / "out").mkdir()
+    assert sum(write_corpus(texts_of(corpus(tmp_path / "a.jsonl")), 0.5, 3, tmp_path / "out").values()) == 2
 
 
 def test_a_dataset_of_the_hub_is_asked_for_as_the_params_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,7 @@ def by_hand(sae: Encoder, x: Tensor) -> dict[str, float]:
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbw.pretrained.measured, "WIDE", H - 1)
     monkeypatch.setattr(sbw.pretrained.measured, "PAIRED", 10)
+    monkeypatch.setattr("sbw.pretrained.wide._AT_ONCE", 100)  # in several parts
 
 
 @pytest.mark.parametrize("batches", [1, 7])
