@@ -67,9 +67,9 @@ def _started() -> Path:
     watched = os.getppid() if run else os.getpid()
     folder = Path(tempfile.gettempdir(), f"sbw-{run or watched}")
     address = folder / "socket"
-    with FileLock(f"{folder}.lock"):
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
         if not address.exists():
-            folder.mkdir()
             _start(folder, address, watched)
     return folder
 

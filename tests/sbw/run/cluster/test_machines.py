@@ -23,7 +23,8 @@ def test_cells_come_to_the_head_through_s3(machines: Machines, s3: str, tiny: Cl
     tiny = Clone(tiny.root, {**RAY, **CREDENTIALS, "DIARY": str(machines.diary)})
     (tiny.root / "stages/cell.py").write_text(f"{CELL}# cells of another project\n")
     set_remote(tiny, "s3://results/sbw", s3)
-    assert "cell@1" in tiny.sbw("cluster", "cell", "--address", machines.address, "--dry")
+    dry = tiny.sbw("cluster", "cell", "--address", machines.address, "--dry")
+    assert "on the cluster: 4 stages: cell (1 2 3 4)" in dry
     assert not machines.noted("begun")
     printed = tiny.sbw("cluster", "cell", "--address", machines.address)
     assert "4 cells ran, 0 were in the remote, 0 failed" in printed
