@@ -17,6 +17,7 @@ _OF_SAES = {
     "dense_latents": "dense latents",
     "mean_encoder_bias": "mean encoder bias",
     "coherence": "coherence κ",
+    "coherence_pursuit": "κ by pursuit",
 }
 
 
@@ -35,7 +36,7 @@ def draw(saes: pd.DataFrame, curves: pd.DataFrame, verdict: Recommended) -> Figu
     for axes, (name, title) in zip(grid[len(metrics) :], _OF_SAES.items(), strict=True):
         _curve(axes, saes, name)
         axes.set_title(title)
-        if name == "coherence":
+        if name.startswith("coherence"):
             axes.axhline(0, color=GREY, linestyle="--")
     for axes in grid:
         log_l0(axes, verdict)
