@@ -15,7 +15,6 @@ _OF_SAES = {
     "ce_loss_score": "loss recovered",
     "dead_latents": "dead latents",
     "dense_latents": "dense latents",
-    "mean_encoder_bias": "mean encoder bias",
     "coherence": "coherence κ",
     "coherence_pursuit": "κ by pursuit",
 }

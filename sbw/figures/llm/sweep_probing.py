@@ -16,7 +16,7 @@ def draw(scores: pd.DataFrame, verdict: Recommended) -> Figure:
     Markers are hollow where an L0 is behind the best one by more than the margin.
     """
     f1 = scores[scores["measure"] == "f1"]
-    figure = new_figure(2 * PANEL[0], 1.6 * PANEL[1])
+    figure = new_figure(2 * PANEL[0], 1.7 * PANEL[1])
     axes = figure.subplots()
     of_saes, baseline = f1[f1["k"].notna()], f1[f1["k"].isna()].iloc[0]
     for color, latents in zip(cycle(PALETTE), sorted(of_saes["latents"].unique()), strict=False):
@@ -29,6 +29,6 @@ def draw(scores: pd.DataFrame, verdict: Recommended) -> Figure:
     log_l0(axes, verdict)
     axes.set(xlabel="L0, measured (log scale)", ylabel="mean F1 (weighted)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    legend = "bands: 90 % of draws; hollow: behind the best by more than the margin"
+    legend = "bands: 90 % of draws\nhollow: behind the best by more than the margin"
     axes.set_title(f"Probes on few latents, {baseline['datasets']} datasets\n{legend}")
     return figure
