@@ -22,7 +22,8 @@ NO_CREDENTIALS = {
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1",
 }  # fmt: skip
-RAY = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+# By default Ray's workers give way to all other processes, such as the other tests.
+RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
 PIPELINE = """
 stages:
   source:
