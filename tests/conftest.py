@@ -56,25 +56,6 @@ QUICK_WITHOUT = [
 ]
 
 
-def leaves(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The dotted keys of the values in a section of params, and the values."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
-# The arguments are stages, each with its own: SAELens is imported once for all.
-IN_ONE_PROCESS = """
-import runpy, sys
-for stage in sys.argv[1:]:
-    sys.argv = stage.split()
-    try:
-        runpy.run_module(f"stages.{sys.argv[0]}", run_name="__main__")
-    except SystemExit as end:
-        print(end.code)
-"""
 # Stages of one generation do not depend on each other.
 GENERATIONS = [
     ("collect_l0", "synthesize@", "plots_scripts", "audit_folder"),
@@ -200,18 +181,6 @@ def lock(clone: Clone) -> dict[str, object]:
 def stages_run(output: str) -> set[str]:
     """The stages that DVC ran, by its output."""
     return set(re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE))
-
-
-def working_in(folder: Path) -> list[int]:
-    """The processes that work in a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").resolve() == folder.resolve():
-                found.append(int(process.name))
-        except OSError:  # it has just ended
-            continue
-    return found
 
 
 @pytest.fixture(scope="session")

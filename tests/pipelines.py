@@ -20,7 +20,7 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import load_path
 from ruamel.yaml import YAML
 
-from tests.conftest import ROOT, leaves
+from tests.conftest import ROOT
 
 
 @contextmanager
@@ -53,6 +53,15 @@ def assert_stale(root: Path, params: str, expected: Mapping[str, set[str]], *pip
         assert stale(root, before, *pipelines) == wanted[keys[0]], keys
     path.write_bytes(original)
     assert stale(root, before, *pipelines) == set()
+
+
+def leaves(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted keys of the values in a section of params, and the values."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def _expected(key: str, table: Mapping[str, set[str]]) -> set[str]:

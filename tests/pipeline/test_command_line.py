@@ -15,7 +15,8 @@ from sbw.run.errors import UserError
 from sbw.run.loading import load_document
 from sbw.saes.disk import save_sae
 from sbw.saes.untrained import initial_sae
-from tests.conftest import LLM_PARAMS, ROOT, Clone, leaves, stages_run
+from tests.conftest import LLM_PARAMS, ROOT, Clone, stages_run
+from tests.pipelines import leaves
 
 FILES = [str(path.relative_to(ROOT)) for pattern in ("", "[a-z]*/**/") for path in ROOT.glob(f"{pattern}params.yaml")]
 

@@ -17,9 +17,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from sbw.files import load_table
-from tests.conftest import LLM_PARAMS, Clone, made_once, stages_run, working_in
+from tests.conftest import LLM_PARAMS, Clone, made_once, stages_run
 from tests.pipelines import assert_stale
 from tests.preloaded import with_preloaded
+from tests.processes import working_in
 from tests.sbw.run.cluster.conftest import RAY, Machines, machines, set_remote, wait_until  # noqa: F401 (a fixture)
 from tests.tiny import CONTEXT, HOOK, write_model
 

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from tests.conftest import IN_ONE_PROCESS, Clone
+from tests.conftest import Clone
 from tests.pipeline.test_bad_input import outputs
+from tests.processes import IN_ONE_PROCESS
 
 IN_A_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 MAY_MOUNT = sys.platform == "linux" and (

@@ -13,7 +13,8 @@ import pytest
 
 from sbw.run.check import RWLOCK, remove_broken
 from sbw.run.processes import processors
-from tests.conftest import Clone, lock, stages_run, working_in
+from tests.conftest import Clone, lock, stages_run
+from tests.processes import working_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a stage die with its parent")
 
@@ -28,7 +29,7 @@ OUTPUTS = [
     "plots/pdf/pretrained/pretrained_l0.pdf",
 ]
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
-KILLS = {False: 2, True: 10}
+KILLS = {False: 3, True: 10}
 LATEST_KILL = 12.0  # seconds after the start: importing SAELens takes about half of them
 
 

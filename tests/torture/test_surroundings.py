@@ -4,7 +4,8 @@ import os
 import sys
 from dataclasses import replace
 
-from tests.conftest import IN_ONE_PROCESS, Clone, lock
+from tests.conftest import Clone, lock
+from tests.processes import IN_ONE_PROCESS
 
 SURROUNDINGS = {"OMP_NUM_THREADS": "2", "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "1"}
 
